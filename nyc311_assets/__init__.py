@@ -1,0 +1,1 @@
+"""Daily forecasts and anomaly alerts for NYC 311 service requests."""

@@ -1,0 +1,84 @@
+"""The shape of a city: its datasets, fields, clock and places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+SodaType = Literal["text", "floating_timestamp", "number", "point"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of the source, by its API name and its SODA type."""
+
+    name: str
+    soda_type: SodaType
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One dataset of the portal and the request dates it holds.
+
+    Attributes:
+        dataset_id: The portal's four-by-four id.
+        first_date: First request date it holds.
+        last_date: Last request date it holds; None while it is still being written.
+    """
+
+    dataset_id: str
+    first_date: date
+    last_date: date | None
+
+    def holds(self, request_date: date) -> bool:
+        """Whether requests created on this local date are in this dataset."""
+        return self.first_date <= request_date and (
+            self.last_date is None or request_date <= self.last_date
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """A city's 311 source and everything the pipeline must know about it.
+
+    Attributes:
+        name: Name for people.
+        time_zone: IANA zone in which the source's naive timestamps are wall time.
+        datasets: The datasets, in the order of their dates, without overlap.
+        fields: Every column of the source, in its order.
+        boroughs: Canonical names of the top-level districts, without "Unspecified".
+        publication_time: Local time at which the source usually publishes a day, on the day after.
+        settling_days: Days after which a request date no longer changes enough to matter.
+        lookback_days: Request dates before the ingestion date that each pull covers again.
+    """
+
+    name: str
+    time_zone: ZoneInfo
+    datasets: tuple[Dataset, ...]
+    fields: tuple[Field, ...]
+    boroughs: tuple[str, ...]
+    publication_time: time
+    settling_days: int
+    lookback_days: int
+
+    def dataset_for(self, request_date: date) -> Dataset:
+        """The dataset that holds a request date.
+
+        Raises:
+            ValueError: No dataset holds that date.
+        """
+        for dataset in self.datasets:
+            if dataset.holds(request_date):
+                return dataset
+        raise ValueError(
+            f"{self.name} has no dataset for requests of {request_date}: "
+            f"its first date is {self.datasets[0].first_date}. Choose a later date."
+        )
+
+    def pulled_by(self, ingestion_date: date) -> tuple[date, ...]:
+        """The request dates that one daily partition pulls, oldest first."""
+        return tuple(
+            ingestion_date - timedelta(days=age) for age in range(self.lookback_days, -1, -1)
+        )

@@ -1,0 +1,83 @@
+"""Every setting and environment variable, each with a default that works on a laptop."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Compute = Literal["job_cluster", "serverless", "existing_cluster"]
+
+
+class Settings(BaseSettings):
+    """Settings, read from `NYC311_*` environment variables and a `.env` file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NYC311_", env_file=".env", extra="ignore", env_ignore_empty=True
+    )
+
+    home: Path = Field(
+        default=Path(".nyc311"),
+        description="Folder of all local state: lakehouse/, dagster/, volumes/, the embedded workspace.",
+    )
+    start_date: date = Field(
+        default=date(2024, 1, 1), description="First daily partition, a New York calendar day."
+    )
+    soda_url: str | None = Field(
+        default=None,
+        description="Base address of the SODA source. Unset: the embedded feed.",
+    )
+    soda_app_token: SecretStr | None = Field(
+        default=None, description="Socrata app token; without one the public source throttles."
+    )
+    soda_parallel_requests: int = Field(
+        default=4, ge=1, le=16, description="Most requests to the source at one time."
+    )
+    feed_rows: str | None = Field(
+        default=None,
+        description="Files, folders or globs of real rows that the embedded feed serves, separated by commas.",
+    )
+    volume_path: str | None = Field(
+        default=None,
+        description="Unity Catalog Volume for job entries, Pipes messages and the answer cache. "
+        "Unset: volumes/ in the home.",
+    )
+    catalog: str | None = Field(
+        default=None, description="Unity Catalog catalog. Unset: Delta folders in the home."
+    )
+    compute: Compute = Field(
+        default="job_cluster",
+        description="Where a step runs: a job cluster, serverless, or an existing cluster.",
+    )
+    cluster_id: str | None = Field(
+        default=None, description="The cluster to use when compute is existing_cluster."
+    )
+    step_timeout_seconds: int = Field(
+        default=7200, ge=1, description="A step's remote run is stopped after this many seconds."
+    )
+    poll_interval_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="Seconds between looks at a remote run. Unset: 0.1 embedded, 5 on Databricks.",
+    )
+    idle_minutes: float = Field(
+        default=5, gt=0, description="The embedded workspace stops after this long without work."
+    )
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def lakehouse_path(self) -> Path:
+        """Root of the Delta tables when no catalog is set."""
+        return self.home / "lakehouse"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Home of the local Dagster instance."""
+        return self.home / "dagster"
