@@ -1,0 +1,1 @@
+"""One module per asset: its definition, its checks, its metadata."""

@@ -1,0 +1,1 @@
+"""What the cluster runs: one entry per asset. Never imports dagster."""

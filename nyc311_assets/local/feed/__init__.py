@@ -1,0 +1,1 @@
+"""The embedded feed: an endpoint that speaks the city's SODA API."""

@@ -1,0 +1,1 @@
+"""The client of the SODA API, and the Spark data source built on it."""
