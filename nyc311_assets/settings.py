@@ -73,6 +73,11 @@ class Settings(BaseSettings):
         return value.expanduser().absolute()
 
     @property
+    def feed_row_files(self) -> tuple[str, ...]:
+        """What the embedded feed serves; empty for the synthetic stream."""
+        return tuple(part.strip() for part in (self.feed_rows or "").split(",") if part.strip())
+
+    @property
     def lakehouse_path(self) -> Path:
         """Root of the Delta tables when no catalog is set."""
         return self.home / "lakehouse"

@@ -1,1 +1,7 @@
 """One module per asset: its definition, its checks, its metadata."""
+
+from nyc311_assets.assets.gold_daily_counts import gold_daily_counts
+from nyc311_assets.assets.raw_311 import raw_311
+from nyc311_assets.assets.silver_requests import silver_requests
+
+__all__ = ["gold_daily_counts", "raw_311", "silver_requests"]

@@ -45,6 +45,7 @@ class City:
 
     Attributes:
         name: Name for people.
+        portal_url: Base address of the public SODA endpoint.
         time_zone: IANA zone in which the source's naive timestamps are wall time.
         datasets: The datasets, in the order of their dates, without overlap.
         fields: Every column of the source, in its order.
@@ -55,6 +56,7 @@ class City:
     """
 
     name: str
+    portal_url: str
     time_zone: ZoneInfo
     datasets: tuple[Dataset, ...]
     fields: tuple[Field, ...]

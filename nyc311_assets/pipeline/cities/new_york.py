@@ -72,6 +72,7 @@ def _soda_type(name: str) -> SodaType:
 
 NEW_YORK = City(
     name="New York City",
+    portal_url="https://data.cityofnewyork.us",
     time_zone=ZoneInfo("America/New_York"),
     datasets=(
         Dataset("76ig-c548", date(2010, 1, 1), date(2019, 12, 31)),

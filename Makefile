@@ -1,0 +1,52 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup demo test dev bench lint format clean constraints
+
+help: ## Show this help
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' || \
+		{ echo "Python 3.11 or 3.12 is needed: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing pinned packages (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[orchestrator,dev]'
+	@touch $@
+
+setup: $(STAMP) ## Virtual environment, pinned packages, Delta's jars, Dagster's home
+	@$(BIN)/nyc311 setup
+
+demo: setup ## Run the pipeline over 35 days and watch it; ROWS=folder for real rows
+	@$(BIN)/nyc311 demo $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+
+dev: setup ## Dagster's UI on http://127.0.0.1:3000, with its home in .nyc311/
+	@DAGSTER_HOME=$$($(BIN)/nyc311 local dagster-home) $(BIN)/dagster dev $(ARGS)
+
+lint: setup ## Formatting, lint, layers, types
+	@$(BIN)/black --check --quiet . || { echo "Not formatted: run 'make format'."; exit 1; }
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+
+test: lint ## Linters, types and all tests, with coverage
+	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+bench: setup ## Measure speed side by side with an alternative
+	@$(BIN)/python -m nyc311_assets_tests.bench $(ARGS)
+
+format: setup ## Format and mend what can be mended
+	@$(BIN)/black --quiet .
+	@$(BIN)/ruff check --fix .
+
+constraints: $(STAMP) ## Write the installed versions to constraints.txt
+	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean: ## Stop the embedded workspace and remove all local state
+	@test ! -x $(BIN)/nyc311 || $(BIN)/nyc311 local stop
+	@rm -rf .nyc311 .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*

@@ -1,0 +1,81 @@
+"""What Dagster sends a job and what a job sends back, beyond Pipes' own messages.
+
+Pipes passes no partition keys in a range run and reports checks without their partition, so both
+travel here: the keys in `extras`, results per partition as custom messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, Literal
+
+Severity = Literal["ERROR", "WARN"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobConfig:
+    """Everything a job must know; it travels in Pipes' extras.
+
+    Attributes:
+        partition_keys: Daily partitions, ISO dates, oldest first.
+        batch_id: Id of the pull; the same in an automatic retry.
+        lakehouse_root: Folder of the Delta tables, or a catalog's name.
+        lakehouse_is_catalog: Which of the two it is.
+        volume_path: The Volume's folder, as the cluster sees it.
+        soda_url: Base address of the source.
+        soda_parallel_requests: Most requests to the source at one time.
+    """
+
+    partition_keys: Sequence[str]
+    batch_id: str
+    lakehouse_root: str
+    lakehouse_is_catalog: bool
+    volume_path: str
+    soda_url: str
+    soda_parallel_requests: int
+
+    @property
+    def partitions(self) -> tuple[date, ...]:
+        """The partitions as dates."""
+        return tuple(date.fromisoformat(key) for key in self.partition_keys)
+
+    def as_extras(self) -> dict[str, Any]:
+        """The configuration as Pipes' extras."""
+        return asdict(self)
+
+    @classmethod
+    def from_extras(cls, extras: Mapping[str, Any]) -> JobConfig:
+        """Read the configuration back.
+
+        Raises:
+            TypeError: A field is missing or unknown: job and orchestrator are not of one version.
+        """
+        return cls(**extras)
+
+
+def partition_message(partition: date, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata of one partition's materialization."""
+    return {"kind": "partition", "partition": partition.isoformat(), "metadata": dict(metadata)}
+
+
+def check_message(
+    partition: date,
+    *,
+    name: str,
+    passed: bool,
+    severity: Severity,
+    blocks_run: bool,
+    figures: Mapping[str, Any],
+) -> dict[str, Any]:
+    """One check of one partition."""
+    return {
+        "kind": "check",
+        "partition": partition.isoformat(),
+        "name": name,
+        "passed": passed,
+        "severity": severity,
+        "blocks_run": blocks_run,
+        "figures": dict(figures),
+    }

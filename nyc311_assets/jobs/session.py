@@ -1,0 +1,103 @@
+"""What every job does first and last: open Pipes, take Spark, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from dagster_pipes import (
+    PipesCliArgsParamsLoader,
+    PipesContext,
+    PipesDefaultContextLoader,
+    PipesEnvVarParamsLoader,
+    open_dagster_pipes,
+)
+from pyspark.sql import SparkSession
+
+from nyc311_assets.jobs.messages import VolumeMessageWriter
+from nyc311_assets.jobs.protocol import JobConfig, check_message, partition_message
+from nyc311_assets.pipeline.checks import Figure, Verdict
+from nyc311_assets.pipeline.cities import NEW_YORK, City
+from nyc311_assets.pipeline.tables import Lakehouse
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job on the cluster: its Spark session, what it is to do, and how it reports.
+
+    Attributes:
+        pipes: The open Pipes context.
+        spark: The cluster's session.
+        city: The city whose requests are processed.
+        config: What Dagster sent along.
+    """
+
+    pipes: PipesContext
+    spark: SparkSession
+    city: City
+    config: JobConfig
+
+    @property
+    def partitions(self) -> tuple[date, ...]:
+        """The daily partitions of this run, oldest first."""
+        return self.config.partitions
+
+    @property
+    def lakehouse(self) -> Lakehouse:
+        """Where the tables are."""
+        return Lakehouse(self.config.lakehouse_root, self.config.lakehouse_is_catalog)
+
+    @property
+    def volume(self) -> Path:
+        """The Volume's folder."""
+        return Path(self.config.volume_path)
+
+    def log(self, message: str) -> None:
+        """Show a line in Dagster's event log."""
+        self.pipes.log.info(message)
+
+    def report_partition(self, partition: date, metadata: Mapping[str, Figure]) -> None:
+        """Attach metadata to the materialization of one partition."""
+        self.pipes.report_custom_message(partition_message(partition, metadata))
+
+    def report_verdict(self, partition: date, verdict: Verdict) -> None:
+        """Report one check of one partition."""
+        self.pipes.report_custom_message(
+            check_message(
+                partition,
+                name=verdict.spec.name,
+                passed=verdict.passed,
+                severity=verdict.spec.severity,
+                blocks_run=verdict.blocks_run,
+                figures=verdict.figures,
+            )
+        )
+        if not verdict.passed:
+            self.pipes.log.warning(
+                f"{verdict.spec.name} failed for {partition}: {dict(verdict.figures)}"
+            )
+
+    def report_materialized(self, metadata: Mapping[str, Any]) -> None:
+        """Report that the asset is materialized; the last thing a job does."""
+        self.pipes.report_asset_materialization(metadata=metadata)
+
+
+@contextmanager
+def open_job(city: City = NEW_YORK) -> Iterator[Job]:
+    """Open Pipes and take the cluster's Spark session."""
+    # A new cluster gets the parameters in its environment, the others on the command line.
+    on_command_line = PipesCliArgsParamsLoader().is_dagster_pipes_process()
+    loader = PipesCliArgsParamsLoader() if on_command_line else PipesEnvVarParamsLoader()
+    with open_dagster_pipes(
+        params_loader=loader,
+        context_loader=PipesDefaultContextLoader(),
+        message_writer=VolumeMessageWriter(),
+    ) as pipes:
+        spark = SparkSession.builder.getOrCreate()
+        # Timestamps without a zone are the city's wall time; all others are instants.
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+        yield Job(pipes, spark, city, JobConfig.from_extras(pipes.extras))

@@ -1,0 +1,45 @@
+"""The local Dagster instance's home: SQLite, no telemetry, one writer per table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_DAGSTER_YAML = """\
+# Written by nyc311. Local runs only; production has its own dagster.yaml.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+# One run at a time writes a table: each asset has its table's pool.
+concurrency:
+  pools:
+    default_limit: 1
+# A failed step is data or code: running it again by itself helps neither. A run whose process
+# was lost is another matter.
+run_retries:
+  enabled: true
+  max_retries: 1
+  retry_on_asset_or_op_failure: false
+"""
+
+
+def prepare_dagster_home(folder: Path) -> Path:
+    """Create the instance's home and its dagster.yaml; a file that is there is left alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    instance_file = folder / "dagster.yaml"
+    if not instance_file.exists():
+        instance_file.write_text(_DAGSTER_YAML, encoding="utf-8")
+    return folder
+
+
+def export_on_activation(environment: Path, dagster_home: Path) -> None:
+    """Let `activate` set DAGSTER_HOME, so that a plain `dagster dev` shows the same runs.
+
+    Without it `dagster dev` starts an empty instance that is gone when it ends. A value that the
+    user has set himself stays.
+    """
+    script = environment / "bin" / "activate"
+    line = f'export DAGSTER_HOME="${{DAGSTER_HOME:-{dagster_home}}}"\n'
+    if script.exists() and line not in script.read_text(encoding="utf-8"):
+        with script.open("a", encoding="utf-8") as file:
+            file.write(line)

@@ -1,0 +1,1 @@
+"""Real rows from files: portal exports, API pages and Parquet."""

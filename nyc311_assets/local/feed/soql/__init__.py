@@ -1,0 +1,1 @@
+"""SoQL: text → tree → types → rows."""

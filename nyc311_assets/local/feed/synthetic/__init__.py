@@ -1,0 +1,1 @@
+"""Synthetic requests, computed from a seed to follow measured figures of the real ones."""

@@ -1,0 +1,1 @@
+"""Measuring the real data: how the table of figures behind the synthetic rows is made."""

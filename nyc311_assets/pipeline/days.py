@@ -1,0 +1,59 @@
+"""Days: which request dates a pull asks for, and which of them are complete and final."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from nyc311_assets.pipeline.cities import City
+
+
+def plan_pull(city: City, ingestion_dates: Iterable[date]) -> Mapping[date, date]:
+    """Assign every request date of a range of partitions to one of them.
+
+    Each request date is pulled once, however many partitions of the range overlap it, and its
+    rows go to the first partition that would have pulled it.
+
+    Returns:
+        request date -> ingestion date, in the order of the request dates.
+    """
+    plan: dict[date, date] = {}
+    for ingestion_date in sorted(set(ingestion_dates)):
+        for request_date in city.pulled_by(ingestion_date):
+            if request_date >= city.datasets[0].first_date:
+                plan.setdefault(request_date, ingestion_date)
+    return dict(sorted(plan.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class DayState:
+    """How far a request date has come at the source.
+
+    Attributes:
+        request_date: The local day.
+        is_complete: The source reached past its end when it was last pulled whole.
+        is_final: Complete, and pulled after the settling time.
+    """
+
+    request_date: date
+    is_complete: bool
+    is_final: bool
+
+
+def day_state(
+    city: City, request_date: date, source_reach: datetime | None, dataset_version: datetime
+) -> DayState:
+    """Judge a request date by the newest whole pull of it.
+
+    Args:
+        city: Gives the time zone and the settling time.
+        request_date: The local day.
+        source_reach: Newest created_date at the source, naive local time; None if it had no row.
+        dataset_version: The dataset's rowsUpdatedAt, aware.
+    """
+    end = datetime.combine(request_date + timedelta(days=1), datetime.min.time())
+    is_complete = source_reach is not None and source_reach >= end
+    published_on = dataset_version.astimezone(city.time_zone).date()
+    settled = (published_on - request_date).days > city.settling_days
+    return DayState(request_date, is_complete, is_complete and settled)

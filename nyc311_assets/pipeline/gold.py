@@ -1,0 +1,302 @@
+"""gold.daily_counts: requests per day, complaint type, borough and agency, with features."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from nyc311_assets.pipeline.cities import City
+from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS, silver_requests
+from nyc311_assets.pipeline.days import DayState, day_state
+from nyc311_assets.pipeline.tables import Lakehouse, Table, date_list
+
+# A series is zero-filled for this many days after its last request. It bounds every feature too:
+# no lag or rolling mean looks back further.
+ACTIVE_DAYS = 90
+_LAGS = (1, 7, 14, 28)
+_ROLLING = (7, 28)
+_SERIES = ["complaint_type", "borough", "agency"]
+_WATERMARK = "silver_version"
+
+
+class NothingToCount(RuntimeError):
+    """Silver holds no request yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayTotals:
+    """One request date in gold beside silver.
+
+    Attributes:
+        request_date: The local day.
+        requests: Sum of requests in gold.
+        silver_requests: Requests of the day in silver.
+        series: Rows of the day in gold.
+        negative: Rows with a negative count.
+        is_complete: As in gold.
+        is_final: As in gold.
+    """
+
+    request_date: date
+    requests: int
+    silver_requests: int
+    series: int
+    negative: int
+    is_complete: bool
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """What a run of the gold step did.
+
+    Attributes:
+        days: Every request date of gold and of silver, oldest first.
+        rewritten: Request dates whose rows changed and were written.
+        table_version: Version of gold.daily_counts afterwards.
+    """
+
+    days: tuple[DayTotals, ...]
+    rewritten: tuple[date, ...]
+    table_version: int
+
+
+def aggregate(
+    spark: SparkSession,
+    lakehouse: Lakehouse,
+    city: City,
+    *,
+    request_dates: Collection[date],
+) -> Aggregation:
+    """Bring gold up to silver, rewriting only the days that really changed.
+
+    Args:
+        spark: The session.
+        lakehouse: Where the tables are.
+        city: Gives the settling time of its source.
+        request_dates: Days to look at again although silver's change feed may not name them:
+            those whose completeness this run's pull may have changed.
+
+    Raises:
+        NothingToCount: Silver is empty.
+    """
+    requests = Table(spark, lakehouse, silver_requests(city)).create()
+    counts = Table(spark, lakehouse, DAILY_COUNTS).create()
+    silver_version = requests.version()
+    span = requests.read().agg(F.min("request_date"), F.max("request_date")).first()
+    if span is None or span[0] is None:
+        raise NothingToCount("silver.requests is empty: materialize silver_requests first.")
+    first, last = span
+    touched = {day for day in request_dates if first <= day <= last}
+    watermark = _read_watermark(counts)
+    touched |= _changed_days(requests, watermark, first, last)
+    states = day_states(spark, lakehouse, city)
+    # A day that was never pulled whole is unknown, not zero: it gets no row.
+    affected = sorted(
+        states.keys()
+        & {day + timedelta(days=ahead) for day in touched for ahead in range(ACTIVE_DAYS)}
+        & {first + timedelta(days=ahead) for ahead in range((last - first).days + 1)}
+    )
+    rewritten: tuple[date, ...] = ()
+    if affected:
+        rows = daily_counts(requests.read(), first, affected, states)
+        # The first time there is nothing to compare with.
+        rewritten = tuple(affected) if watermark is None else _differing(counts, rows, affected)
+    if rewritten:
+        predicate = f"request_date IN ({date_list(rewritten)})"
+        counts.replace_where(
+            rows.where(predicate).sort("request_date", *_SERIES),
+            predicate,
+            {_WATERMARK: silver_version},
+        )
+    return Aggregation(_totals(requests, counts), rewritten, counts.version())
+
+
+def day_states(spark: SparkSession, lakehouse: Lakehouse, city: City) -> dict[date, DayState]:
+    """The state of every request date, by the newest reconciled pull of it."""
+    rows = (
+        Table(spark, lakehouse, BATCHES)
+        .create()
+        .read()
+        .where("is_reconciled")
+        .groupBy("request_date")
+        .agg(
+            F.max_by("source_reach", "ingested_at").alias("source_reach"),
+            F.max(F.unix_micros("dataset_version")).alias("dataset_version_us"),
+        )
+        .collect()
+    )
+    return {
+        row["request_date"]: day_state(
+            city,
+            row["request_date"],
+            row["source_reach"],
+            datetime.fromtimestamp(row["dataset_version_us"] / 1_000_000, UTC),
+        )
+        for row in rows
+    }
+
+
+def daily_counts(
+    requests: DataFrame,
+    first: date,
+    affected: Collection[date],
+    states: Mapping[date, DayState],
+) -> DataFrame:
+    """Rows of gold.daily_counts for the affected days.
+
+    Features go by the calendar, never by the row, and never include the day itself. A day that is
+    not complete counts as unknown: a lag onto it is null, and a rolling mean leaves it out.
+
+    Args:
+        requests: silver.requests.
+        first: Silver's first request date.
+        affected: Days to return.
+        states: Completeness of each day.
+
+    Returns:
+        The columns of gold.daily_counts.
+    """
+    since = max(first, min(affected) - timedelta(days=ACTIVE_DAYS + max(_LAGS)))
+    until = max(affected)
+    hours = (F.unix_seconds("closed_at") - F.unix_seconds("created_at")) / 3600
+    counted = (
+        requests.where(F.col("request_date").between(since, until))
+        .groupBy("request_date", *_SERIES)
+        .agg(
+            F.count("*").alias("requests"),
+            F.count("closed_local").alias("closed"),
+            F.median(F.when(hours >= 0, hours)).alias("median_hours_to_close"),
+        )
+    )
+    ahead = F.least(F.date_add("last_day", ACTIVE_DAYS - 1), F.lit(until))
+    calendar = (
+        counted.groupBy(*_SERIES)
+        .agg(F.min("request_date").alias("first_day"), F.max("request_date").alias("last_day"))
+        .withColumn("request_date", F.explode(F.sequence("first_day", ahead)))
+        .drop("first_day", "last_day")
+    )
+    spark = requests.sparkSession
+    complete = sorted(day for day, state in states.items() if state.is_complete)
+    final = sorted(day for day, state in states.items() if state.is_final)
+    filled = (
+        calendar.join(counted, ["request_date", *_SERIES], "left")
+        .withColumn("requests", F.coalesce("requests", F.lit(0).cast("bigint")))
+        .withColumn("closed", F.coalesce("closed", F.lit(0).cast("bigint")))
+        .withColumn("is_complete", _is_among(complete))
+        .withColumn("is_final", _is_among(final))
+        .withColumn("known", F.when(F.col("is_complete"), F.col("requests")))
+        .withColumn("ordinal", F.datediff("request_date", F.lit(first)))
+        .withColumn("seen", F.when(F.col("requests") > 0, F.col("ordinal")))
+    )
+    # Before its first request a series has no row; on such a complete day its count is zero.
+    days = spark.createDataFrame([(day,) for day in complete], "known_date DATE")
+    by_day = Window.partitionBy(*_SERIES).orderBy("ordinal")
+    featured = filled.withColumn("last_seen", F.last("seen", ignorenulls=True).over(by_day))
+    for lag in _LAGS:
+        there = F.first("known").over(by_day.rangeBetween(-lag, -lag))
+        featured = featured.withColumn(f"lag_{lag}", there)
+    for window in _ROLLING:
+        before = by_day.rangeBetween(-window, -1)
+        featured = featured.withColumn(f"sum_{window}", F.sum("known").over(before))
+    active = F.col("ordinal") - F.col("last_seen") < ACTIVE_DAYS
+    wanted = featured.where(active & F.col("request_date").isin(list(affected)))
+    return _with_known_days(wanted, days).select(*DAILY_COUNTS.column_names)
+
+
+def _is_among(days: list[date]) -> Any:
+    return F.col("request_date").isin(days) if days else F.lit(False)
+
+
+def _with_known_days(rows: DataFrame, days: DataFrame) -> DataFrame:
+    """Turn sums into means over complete days, and lags of unborn series into zeros."""
+    dates = rows.select("request_date").distinct()
+    offset = F.datediff("request_date", "known_date")
+    known = (
+        dates.join(days, offset.between(1, max(_ROLLING)), "left")
+        .groupBy("request_date")
+        .agg(
+            *(F.count_if(offset.between(1, window)).alias(f"n_{window}") for window in _ROLLING),
+            *(F.max(offset == lag).alias(f"has_{lag}") for lag in _LAGS),
+        )
+    )
+    joined = rows.join(F.broadcast(known), "request_date")
+    for lag in _LAGS:
+        zero = F.when(F.col(f"has_{lag}"), F.lit(0).cast("bigint"))
+        joined = joined.withColumn(f"lag_{lag}", F.coalesce(f"lag_{lag}", zero))
+    for window in _ROLLING:
+        total = F.coalesce(f"sum_{window}", F.lit(0))
+        mean = F.when(F.col(f"n_{window}") > 0, total / F.col(f"n_{window}"))
+        joined = joined.withColumn(f"rolling_mean_{window}", mean)
+    return joined
+
+
+def _changed_days(requests: Table, watermark: int | None, first: date, last: date) -> set[date]:
+    """Days that silver's change feed names since gold was last written; all, the first time."""
+    if watermark is None:
+        return {first + timedelta(days=ahead) for ahead in range((last - first).days + 1)}
+    if watermark >= requests.version():
+        return set()
+    rows = requests.changes_since(watermark).select("request_date").distinct().collect()
+    return {row["request_date"] for row in rows if first <= row["request_date"] <= last}
+
+
+def _read_watermark(counts: Table) -> int | None:
+    for row in counts.history().select("userMetadata").toLocalIterator():
+        if row["userMetadata"]:
+            return int(json.loads(row["userMetadata"])[_WATERMARK])
+    return None
+
+
+def _differing(counts: Table, new: DataFrame, affected: Iterable[date]) -> tuple[date, ...]:
+    """The days whose rows differ from what gold holds."""
+    old = counts.read().where(f"request_date IN ({date_list(affected)})")
+    days = (
+        _fingerprints(new)
+        .withColumnRenamed("fingerprint", "new_fingerprint")
+        .join(_fingerprints(old), "request_date", "full")
+        .where(~F.col("new_fingerprint").eqNullSafe(F.col("fingerprint")))
+    )
+    return tuple(sorted(row["request_date"] for row in days.collect()))
+
+
+def _fingerprints(rows: DataFrame) -> DataFrame:
+    """One value per day that changes whenever any row of the day does."""
+    row_hash = F.xxhash64(*DAILY_COUNTS.column_names).cast("decimal(38,0)")
+    return rows.groupBy("request_date").agg(
+        F.struct(F.count("*"), F.sum(row_hash)).alias("fingerprint")
+    )
+
+
+def _totals(requests: Table, counts: Table) -> tuple[DayTotals, ...]:
+    in_silver = requests.read().groupBy("request_date").agg(F.count("*").alias("silver_requests"))
+    in_gold = (
+        counts.read()
+        .groupBy("request_date")
+        .agg(
+            F.sum("requests").alias("requests"),
+            F.count("*").alias("series"),
+            F.count_if((F.col("requests") < 0) | (F.col("closed") < 0)).alias("negative"),
+            F.bool_and("is_complete").alias("is_complete"),
+            F.bool_and("is_final").alias("is_final"),
+        )
+    )
+    rows = in_gold.join(in_silver, "request_date", "full").orderBy("request_date").collect()
+    return tuple(
+        DayTotals(
+            row["request_date"],
+            row["requests"] or 0,
+            row["silver_requests"] or 0,
+            row["series"] or 0,
+            row["negative"] or 0,
+            bool(row["is_complete"]),
+            bool(row["is_final"]),
+        )
+        for row in rows
+    )

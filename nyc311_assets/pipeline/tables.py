@@ -1,0 +1,125 @@
+"""Where tables are, and the only ways in which they are written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from nyc311_assets.pipeline.contracts import TableContract
+
+
+@dataclass(frozen=True, slots=True)
+class Lakehouse:
+    """The place of all tables: a Unity Catalog catalog, or a folder.
+
+    Attributes:
+        root: A catalog's name, or a path when `is_catalog` is false.
+        is_catalog: Which of the two `root` is.
+    """
+
+    root: str
+    is_catalog: bool = False
+
+    def path(self, name: str) -> str:
+        """Folder of `layer.table`; only for a lakehouse of folders."""
+        return f"{self.root}/{name.replace('.', '/')}"
+
+    def sql_name(self, name: str) -> str:
+        """The name of `layer.table` in a SQL statement."""
+        return f"`{self.root}`.{name}" if self.is_catalog else f"delta.`{self.path(name)}`"
+
+
+class Table:
+    """One Delta table of a lakehouse, written only by append, MERGE or replaceWhere."""
+
+    def __init__(self, spark: SparkSession, lakehouse: Lakehouse, contract: TableContract) -> None:
+        self.spark = spark
+        self.lakehouse = lakehouse
+        self.contract = contract
+        self.sql_name = lakehouse.sql_name(contract.name)
+
+    def create(self) -> Table:
+        """Create the table, and on a catalog its schema, where it is not there yet."""
+        contract = self.contract
+        if self.lakehouse.is_catalog:
+            layer = contract.name.split(".", maxsplit=1)[0]
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.lakehouse.root}`.{layer}")
+        columns = ", ".join(column.ddl for column in contract.columns)
+        layout = ""
+        if contract.partitioned_by:
+            layout = f"PARTITIONED BY ({', '.join(contract.partitioned_by)})"
+        elif contract.clustered_by:
+            layout = f"CLUSTER BY ({', '.join(contract.clustered_by)})"
+        properties = ", ".join(f"'{key}' = '{value}'" for key, value in contract.properties.items())
+        self.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {self.sql_name} ({columns}) USING DELTA {layout} "
+            f"COMMENT '{contract.description}' "
+            + (f"TBLPROPERTIES ({properties})" if properties else "")
+        )
+        return self
+
+    def read(self) -> DataFrame:
+        """The table's current rows."""
+        return self.spark.table(self.sql_name)
+
+    def append_once(self, frame: DataFrame, transaction: str) -> None:
+        """Append, at most once for one transaction id, however often it is tried."""
+        self._save(frame, "append", {"txnAppId": transaction, "txnVersion": "1"})
+
+    def replace_where(
+        self, frame: DataFrame, predicate: str, user_metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        """Replace exactly the rows that match a predicate; the frame must match it throughout."""
+        options = {"replaceWhere": predicate}
+        if user_metadata is not None:
+            options["userMetadata"] = json.dumps(user_metadata)
+        self._save(frame, "overwrite", options)
+
+    def merge(self, source_view: str, condition: str, clauses: str) -> None:
+        """MERGE a temporary view, as `source`, into the table, as `target`."""
+        self.spark.sql(
+            f"MERGE INTO {self.sql_name} AS target USING {source_view} AS source "
+            f"ON {condition} {clauses}"
+        )
+
+    def version(self) -> int:
+        """The table's newest version."""
+        row = self.history().select("version").first()
+        if row is None:
+            raise LookupError(f"{self.sql_name} has no history: create the table first.")
+        return int(row["version"])
+
+    def history(self) -> DataFrame:
+        """DESCRIBE HISTORY, newest version first."""
+        return self.spark.sql(f"DESCRIBE HISTORY {self.sql_name}")
+
+    def changes_since(self, version: int) -> DataFrame:
+        """The change feed of all versions after the given one."""
+        reader = self.spark.read.option("readChangeFeed", "true").option(
+            "startingVersion", version + 1
+        )
+        if self.lakehouse.is_catalog:
+            return reader.table(self.sql_name)
+        return reader.format("delta").load(self.lakehouse.path(self.contract.name))
+
+    def _save(self, frame: DataFrame, mode: str, options: Mapping[str, str]) -> None:
+        writer = (
+            frame.select(*self.contract.column_names)
+            .write.format("delta")
+            .mode(mode)
+            .options(**options)
+        )
+        if self.lakehouse.is_catalog:
+            writer.saveAsTable(self.sql_name)
+        else:
+            writer.save(self.lakehouse.path(self.contract.name))
+
+
+def date_list(days: Iterable[date]) -> str:
+    """Dates as a SQL list: `DATE'2026-01-01', DATE'2026-01-02'`."""
+    return ", ".join(f"DATE'{day.isoformat()}'" for day in sorted(days))

@@ -1,0 +1,74 @@
+"""The resource that assets use: runs one job entry on the configured compute."""
+
+from __future__ import annotations
+
+import dagster as dg
+from dagster import AssetExecutionContext
+from dagster._core.storage.tags import RETRY_NUMBER_TAG, ROOT_RUN_ID_TAG
+
+from nyc311_assets.jobs.protocol import JobConfig
+from nyc311_assets.resources.compute import submission
+from nyc311_assets.resources.databricks import HardenedPipesDatabricksClient
+from nyc311_assets.resources.workspace import open_site
+from nyc311_assets.settings import Settings
+
+
+class JobRunner:
+    """Runs job entries for assets. It connects when the first step needs it, not before."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def source(self) -> tuple[str, str | None]:
+        """The source's address and the app token, if there is one."""
+        token = self.settings.soda_app_token
+        return open_site(self.settings).soda_url, token.get_secret_value() if token else None
+
+    def run(self, context: AssetExecutionContext, entry: str) -> dg.PipesClientCompletedInvocation:
+        """Run `nyc311_assets/jobs/<entry>.py` for the partitions of this step.
+
+        Raises:
+            dg.Failure: The run did not succeed, or its report is missing.
+        """
+        site = open_site(self.settings)
+        client = HardenedPipesDatabricksClient(
+            site.client,
+            volume_path=site.volume_path,
+            poll_interval_seconds=site.poll_interval_seconds,
+            grace_seconds=site.grace_seconds,
+            timeout_seconds=self.settings.step_timeout_seconds,
+        )
+        submit = submission(
+            self.settings,
+            task_key=entry,
+            python_file=f"{site.entries_path}/{entry}.py",
+            wheel=site.wheel,
+            tags={"project": "nyc311_assets", "asset": entry},
+        )
+        config = JobConfig(
+            # In a range run Pipes passes no partition; a job never guesses which it is for.
+            partition_keys=sorted(context.partition_keys),
+            batch_id=batch_id(context.run),
+            lakehouse_root=site.lakehouse.root,
+            lakehouse_is_catalog=site.lakehouse.is_catalog,
+            volume_path=site.volume_path,
+            soda_url=site.soda_url,
+            soda_parallel_requests=self.settings.soda_parallel_requests,
+        )
+        return client.run(
+            context=context,
+            extras=config.as_extras(),
+            task=submit.task,
+            submit_args=submit.submit_args,
+        )
+
+
+def batch_id(run: dg.DagsterRun) -> str:
+    """Id of the pull that a run makes.
+
+    An automatic retry continues the batch of the run it repeats; a run that a person starts
+    again wants fresh rows, so it is a batch of its own.
+    """
+    if RETRY_NUMBER_TAG in run.tags:
+        return run.tags.get(ROOT_RUN_ID_TAG, run.run_id)
+    return run.run_id

@@ -1,0 +1,113 @@
+"""Which workspace the steps run in: Databricks, or the embedded one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.config import Config
+from databricks.sdk.errors.platform import ResourceAlreadyExists
+
+from nyc311_assets import jobs
+from nyc311_assets.local.lifecycle import ensure_workspace
+from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.tables import Lakehouse
+from nyc311_assets.resources.compute import APP_TOKEN_KEY, SECRET_SCOPE
+from nyc311_assets.settings import Settings
+
+
+class SettingsMissing(RuntimeError):
+    """A setting is needed that has no working default."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A workspace, and where things are in it.
+
+    Attributes:
+        client: Its client.
+        volume_path: The Volume for job entries, messages and cached answers.
+        entries_path: Folder of the job entries.
+        wheel: The package to install on a cluster; None where it is installed.
+        lakehouse: Where the tables are.
+        soda_url: The source.
+        poll_interval_seconds: Time between looks at a run.
+        grace_seconds: How long a last message may take to show.
+    """
+
+    client: WorkspaceClient
+    volume_path: str
+    entries_path: str
+    wheel: str | None
+    lakehouse: Lakehouse
+    soda_url: str
+    poll_interval_seconds: float
+    grace_seconds: float
+
+
+def open_site(settings: Settings) -> Site:
+    """Connect to Databricks if DATABRICKS_HOST is set, else to the embedded workspace.
+
+    Raises:
+        SettingsMissing: Databricks is used without a catalog or a Volume.
+    """
+    if os.environ.get("DATABRICKS_HOST"):
+        return _databricks_site(settings)
+    return _embedded_site(settings)
+
+
+def _databricks_site(settings: Settings) -> Site:
+    if not settings.volume_path or not settings.catalog:
+        raise SettingsMissing(
+            "DATABRICKS_HOST is set, so steps run on Databricks: set NYC311_CATALOG to the Unity "
+            "Catalog catalog and NYC311_VOLUME_PATH to a Volume (/Volumes/catalog/schema/volume)."
+        )
+    return Site(
+        client=WorkspaceClient(),
+        volume_path=settings.volume_path,
+        entries_path=f"{settings.volume_path}/jobs",
+        wheel=f"{settings.volume_path}/wheels/nyc311_assets-{version('nyc311_assets')}-py3-none-any.whl",
+        lakehouse=Lakehouse(settings.catalog, is_catalog=True),
+        soda_url=settings.soda_url or NEW_YORK.portal_url,
+        poll_interval_seconds=settings.poll_interval_seconds or 5.0,
+        grace_seconds=30.0,
+    )
+
+
+def _embedded_site(settings: Settings) -> Site:
+    workspace = ensure_workspace(
+        settings.home,
+        feed_rows=settings.feed_row_files,
+        idle_minutes=settings.idle_minutes,
+    )
+    client = WorkspaceClient(
+        config=Config(
+            host=workspace.host,
+            token=workspace.token,
+            auth_type="pat",
+            # A server on this machine that does not answer is gone, not busy.
+            retry_timeout_seconds=10,
+        )
+    )
+    if settings.soda_app_token is not None:
+        _keep_app_token(client, settings.soda_app_token.get_secret_value())
+    return Site(
+        client=client,
+        volume_path=str(settings.home / "volumes"),
+        entries_path=str(Path(jobs.__file__).parent),
+        wheel=None,
+        lakehouse=Lakehouse(str(settings.lakehouse_path)),
+        soda_url=settings.soda_url or workspace.feed_url,
+        poll_interval_seconds=settings.poll_interval_seconds or 0.1,
+        grace_seconds=2.0,
+    )
+
+
+def _keep_app_token(client: WorkspaceClient, token: str) -> None:
+    with contextlib.suppress(ResourceAlreadyExists):
+        client.secrets.create_scope(SECRET_SCOPE)
+    client.secrets.put_secret(SECRET_SCOPE, APP_TOKEN_KEY, string_value=token)
