@@ -87,11 +87,12 @@ class RunView:
                 return error.strip() or "failed"
         elif kind == DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
+            if check.partition is None:
+                return ""  # a range's summary of its partitions
             if check.passed:
                 step.passed_checks += 1
             else:
-                where = f" ({check.partition})" if check.partition else ""
-                step.failed_checks.append(f"{check.check_name}{where}")
+                step.failed_checks.append(f"{check.check_name} ({check.partition})")
         elif kind == DagsterEventType.ASSET_MATERIALIZATION:
             rows = event.step_materialization_data.materialization.metadata.get("rows")
             if rows is not None and isinstance(rows.value, int):

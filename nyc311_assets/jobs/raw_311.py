@@ -51,8 +51,8 @@ def run(job: Job) -> None:
         job.report_partition(
             partition,
             {
-                "dagster/partition_row_count": sum(day.rows_landed for day in pulled),
-                "rows_expected": sum(day.rows_expected for day in pulled),
+                "dagster/partition_row_count": sum(day.landed_rows for day in pulled),
+                "rows_expected": sum(day.expected_rows for day in pulled),
                 "request_dates": len(pulled),
             },
         )
@@ -63,7 +63,7 @@ def run(job: Job) -> None:
             "source": batch.source,
             "batch_id": batch.batch_id,
             "fetched": batch.is_new,
-            "rows": sum(day.rows_landed for day in batch.days),
+            "rows": sum(day.landed_rows for day in batch.days),
             "source_published": batch.dataset_version.isoformat(),
             "source_reach": str(batch.source_reach),
         }

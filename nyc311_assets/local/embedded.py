@@ -29,7 +29,7 @@ from nyc311_assets.local.api.errors import (
     only_fields,
 )
 from nyc311_assets.local.api.files import FilesApi
-from nyc311_assets.local.api.jobs import JobsApi, submission_reader
+from nyc311_assets.local.api.jobs import JobsApi
 from nyc311_assets.local.api.pages import RunPages
 from nyc311_assets.local.api.secrets import SecretsApi
 from nyc311_assets.local.cluster import Cluster
@@ -42,6 +42,7 @@ from nyc311_assets.local.feed_process import (
 from nyc311_assets.local.paths import WorkspacePaths
 from nyc311_assets.local.run_manager import RunManager
 from nyc311_assets.local.secret_store import SecretStore
+from nyc311_assets.local.slow_imports import preload
 from nyc311_assets.local.spark import Spark
 from nyc311_assets.local.state import ServerState
 
@@ -120,7 +121,7 @@ class EmbeddedWorkspace:
         del app
         background = [
             asyncio.create_task(self._stop_when_idle()),
-            asyncio.create_task(asyncio.to_thread(submission_reader)),
+            asyncio.create_task(asyncio.to_thread(preload)),
         ]
         try:
             yield

@@ -19,8 +19,9 @@ from nyc311_assets.local.requirements import LibraryMissing, check_requirements
 from nyc311_assets.local.runs import SUCCESS, LifeCycle, Outcome, Stop, TaskRun, failed
 from nyc311_assets.local.runs import now_milliseconds as now
 from nyc311_assets.local.secret_store import SecretMissing, SecretStore
-from nyc311_assets.local.sessions import SessionNotEnded, end_session, session_remote
+from nyc311_assets.local.slow_imports import session_ender
 from nyc311_assets.local.spark import USER_ID, SparkNotStarted
+from nyc311_assets.local.spark_remote import remote_parameters, session_remote
 from nyc311_assets.local.task_environment import task_environment
 from nyc311_assets.local.tasks import TaskSpecification
 
@@ -135,7 +136,7 @@ class Executor:
 
     async def _start(self, task: TaskRun, script: Path, remote: str) -> KeptProcess:
         specification = task.specification
-        secrets = [_token(remote)]
+        secrets = [remote_parameters(remote).get("token", "")]
         variables = {}
         for name, text in specification.environment_variables.items():
             try:
@@ -170,8 +171,10 @@ class Executor:
         if attachment.lost.is_set():
             return ""
         try:
-            await asyncio.to_thread(end_session, remote, self._limits.session_timeout_seconds)
-        except SessionNotEnded as error:
+            await asyncio.to_thread(
+                lambda: session_ender()(remote, self._limits.session_timeout_seconds)
+            )
+        except RuntimeError as error:
             if attachment.lost.is_set():
                 return ""
             if must and attachment.spark.is_owned:
@@ -226,12 +229,6 @@ def _stopped(task: TaskRun, warning: str = "") -> Outcome:
     if task.stop.result() is Stop.CANCELED:
         return Outcome("CANCELED", "USER_CANCELED", "CLIENT_ERROR", f"Run cancelled.{warning}")
     return Outcome("TIMEDOUT", "CANCELED", "CLIENT_ERROR", f"Run timed out.{warning}")
-
-
-def _token(remote: str) -> str:
-    """Return the token in a connection string; nothing if there is none."""
-    _, _, rest = remote.partition(";token=")
-    return rest.partition(";")[0]
 
 
 async def _first(*awaitables: Awaitable[object]) -> None:

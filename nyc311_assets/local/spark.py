@@ -16,6 +16,7 @@ from nyc311_assets.local.jars import ensure_jars, jar_paths
 from nyc311_assets.local.java import find_java
 from nyc311_assets.local.processes import KeptProcess
 from nyc311_assets.local.spark_home import find_spark_home, spark_environment
+from nyc311_assets.local.spark_remote import DEFAULT_PORT, remote_address
 
 USER_ID = "nyc311"
 _STARTED = re.compile(r"Spark Connect server started at: \S*:(\d+)")
@@ -283,7 +284,7 @@ class ExternalSpark:
         while not self.alive():
             if time.monotonic() > deadline:
                 raise SparkNotStarted(
-                    f"SPARK_REMOTE names {_without_parameters(self._remote)}, and nothing answers "
+                    f"SPARK_REMOTE names {remote_address(self._remote)}, and nothing answers "
                     f"there for {timeout_seconds:g} s: start it, or unset SPARK_REMOTE."
                 )
             time.sleep(_LOOK_INTERVAL_SECONDS)
@@ -293,7 +294,8 @@ class ExternalSpark:
         address = urlsplit(self._remote)
         try:
             with socket.create_connection(
-                (address.hostname or "localhost", address.port or 15002), _CONNECT_TIMEOUT_SECONDS
+                (address.hostname or "localhost", address.port or DEFAULT_PORT),
+                _CONNECT_TIMEOUT_SECONDS,
             ):
                 return True
         except OSError:
@@ -301,7 +303,7 @@ class ExternalSpark:
 
     def describe_end(self) -> str:
         """Name the endpoint that no longer answers."""
-        return f"{_without_parameters(self._remote)} (SPARK_REMOTE) no longer answers."
+        return f"{remote_address(self._remote)} (SPARK_REMOTE) no longer answers."
 
     def stop(self) -> None:
         """Leave it alone."""
@@ -343,7 +345,3 @@ def _quoted(option: str) -> str:
 def _escaped(value: str) -> str:
     """Escape a value for a Java properties file."""
     return value.replace("\\", "\\\\").replace("\n", "\\n")
-
-
-def _without_parameters(remote: str) -> str:
-    return remote.partition("/;")[0]

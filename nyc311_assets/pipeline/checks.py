@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from nyc311_assets.pipeline.bronze import Batch
+from nyc311_assets.pipeline.batches import Batch
 from nyc311_assets.pipeline.gold import DayTotals
 from nyc311_assets.pipeline.silver import KeyAudit, PartitionCounts
 
@@ -109,8 +109,8 @@ def check_raw(batch: Batch, partition: date) -> tuple[Verdict, ...]:
     days = batch.of_partition(partition)
     wrong = [day for day in days if not day.is_reconciled and not day.is_empty]
     empty = [day for day in days if day.is_empty and not day.is_beyond_reach]
-    expected = sum(day.rows_expected for day in days)
-    landed = sum(day.rows_landed for day in days)
+    expected = sum(day.expected_rows for day in days)
+    landed = sum(day.landed_rows for day in days)
     return (
         Verdict(
             RECONCILED,

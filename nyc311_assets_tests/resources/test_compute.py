@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from databricks.sdk.service.jobs import SubmitTask
 
@@ -9,7 +11,7 @@ from nyc311_assets.settings import Settings
 WHEEL = "/Volumes/c/s/v/wheels/nyc311_assets-0.1.0-py3-none-any.whl"
 
 
-def submit(settings: Settings) -> tuple[SubmitTask, dict[str, object]]:
+def submit(settings: Settings) -> tuple[SubmitTask, dict[str, Any]]:
     result = submission(
         settings,
         task_key="raw_311",
@@ -41,7 +43,7 @@ def test_serverless_brings_its_environment() -> None:
     task, arguments = submit(Settings(compute="serverless"))
     assert task.environment_key == "default"
     assert task.new_cluster is None
-    (environment,) = arguments["environments"]  # type: ignore[misc] # untyped keyword arguments of the SDK
+    (environment,) = arguments["environments"]
     assert environment.environment_key == "default"
     assert environment.spec.dependencies == [WHEEL]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -16,9 +14,8 @@ from nyc311_assets.local.cluster import CLUSTER_ID
 from nyc311_assets.local.output import read_tail
 from nyc311_assets.local.run_manager import RunManager
 from nyc311_assets.local.runs import JobRun, TaskRun, run_payload, task_run_payload
-from nyc311_assets.local.tasks import RunSpecification
+from nyc311_assets.local.slow_imports import submission_reader
 
-SubmissionReader = Callable[[Mapping[str, Any], str], RunSpecification]
 _LIST_LIMIT = 25
 _LIST_DEFAULT = 20
 
@@ -120,16 +117,6 @@ class JobsApi:
                 "last start."
             )
         return found
-
-
-def submission_reader() -> SubmissionReader:
-    """Import the reader of submissions, and with it the SDK.
-
-    That takes a second or two: the server answers before, and imports it in the background.
-    """
-    module = importlib.import_module("nyc311_assets.local.specification")
-    reader: SubmissionReader = module.read_submission
-    return reader
 
 
 def _output_payload(run: JobRun, task: TaskRun) -> dict[str, Any]:

@@ -62,9 +62,7 @@ def test_a_recorded_request_gets_the_recorded_answer(
         assert len(modified) == 1
 
 
-def test_a_recorded_csv_page_comes_back_line_for_line(
-    real_data: Path, serve: ServeFeed
-) -> None:
+def test_a_recorded_csv_page_comes_back_line_for_line(real_data: Path, serve: ServeFeed) -> None:
     path = real_data / "soda_api" / "api_csv_76ig-c548_1000rows_2019-12-31_44col.csv"
     client = serve(FileSource([path]))
     answer = client.get(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -69,4 +70,7 @@ def _points(text: pa.Array, place: str) -> pa.Array:
 
 
 def _rounded(text: pa.Array) -> pa.Array:
-    return pc.round(text.cast(pa.float64()), ndigits=_POINT_DECIMALS).cast(pa.string())
+    degrees = text.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    # Arrow's own rounding multiplies by 1e-12 and leaves a wrong last digit.
+    rounded = np.round(degrees, _POINT_DECIMALS)
+    return pa.array(rounded, mask=np.isnan(degrees)).cast(pa.string())

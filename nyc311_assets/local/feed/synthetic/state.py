@@ -30,11 +30,15 @@ from nyc311_assets.local.feed.synthetic.vocabulary import Vocabulary
 
 Int64s = npt.NDArray[np.int64]
 
-# Every row was stamped anew on this day, and at times hundreds of thousands are: about once a
-# month, half the rows of the last three months.
-_STAMPED_ALL = day_number(date(2025, 12, 26))
+# At the city's source some 90,000 rows a day get a new :updated_at, most of them without a visible
+# change: here each row of the last three months does on every 13th day, from its own day on. At
+# times it is hundreds of thousands: about once a month, half of these rows. And on one day it was
+# every row there is.
 _STREAM_STAMPS = 51
-_DAYS_BETWEEN_STAMPS, _STAMPED_DAYS = 29, 90
+_STAMPED_DAYS = 90
+_DAYS_BETWEEN_TOUCHES = 13
+_DAYS_BETWEEN_WAVES = 29
+_STAMPED_ALL = day_number(date(2025, 12, 26))
 # A day's last row is shown after its end, its lateness and its second copy.
 SETTLED_AFTER_DAYS = 1 + MOST_DAYS_LATE + 1
 
@@ -110,13 +114,16 @@ def _last_stamp(
     if not len(created):
         return created
     day = int(created[0]) // SECONDS_PER_DAY
-    candidates = np.arange(day + 1, min(publication, day + _STAMPED_DAYS) + 1)
+    last = min(publication, day + _STAMPED_DAYS)
+    phase = (row_hash >> np.uint64(8)) % np.uint64(_DAYS_BETWEEN_TOUCHES)
+    touched = last - (last - phase.astype(np.int64)) % _DAYS_BETWEEN_TOUCHES
+    candidates = np.arange(day + 1, last + 1)
     waves = candidates[
-        scattered(seed, _STREAM_STAMPS, candidates) % np.uint64(_DAYS_BETWEEN_STAMPS) == 0
+        scattered(seed, _STREAM_STAMPS, candidates) % np.uint64(_DAYS_BETWEEN_WAVES) == 0
     ]
-    stamped = np.zeros(len(created), np.int64)
+    stamped = np.where(touched > day, touched, 0)
     if len(waves):
-        stamped = np.where(row_hash % np.uint64(2) == 0, waves[-1], stamped)
+        stamped = np.where(row_hash % np.uint64(2) == 0, np.maximum(waves[-1], stamped), stamped)
     if day < _STAMPED_ALL <= publication:
         stamped = np.maximum(stamped, _STAMPED_ALL)
     return stamped

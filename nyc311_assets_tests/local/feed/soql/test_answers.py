@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
 import httpx
+import orjson
 import pytest
 
-from nyc311_assets_tests.local.feed.conftest import MakeSource, ServeFeed
+from nyc311_assets.local.feed.files.source import FileSource
+from nyc311_assets.local.feed.server import running_feed
 
 BOROUGHS = ("BRONX", "BROOKLYN", None)
 CITIES = ("NEW YORK", "new york", 'say "hi"\n', "100%", "a_b", "Ærø", None)
@@ -34,9 +36,12 @@ def some_rows() -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.fixture
-def client(source_of: MakeSource, serve: ServeFeed) -> httpx.Client:
-    return serve(source_of(some_rows()))
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    page = tmp_path_factory.mktemp("rows") / "page.json"
+    page.write_bytes(orjson.dumps(some_rows()))
+    with running_feed(FileSource([page])) as feed, httpx.Client(base_url=feed.url) as client:
+        yield client
 
 
 def answer(client: httpx.Client, **clauses: str) -> list[dict[str, str]]:

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from nyc311_assets.local.sessions import SessionNotEnded, end_session
+from nyc311_assets.local.spark import USER_ID, SparkServer
+from nyc311_assets.local.spark_remote import session_remote
+
+# Writes a sign of life every tenth of a second, from within Spark, then appends to a Delta table.
+BEATING_JOB = """
+import sys, time
+from pyspark.sql import SparkSession
+
+beats, table = sys.argv[1:]
+spark = SparkSession.builder.getOrCreate()
+print("attached", flush=True)
+
+def beat(batches):
+    for batch in batches:
+        for _ in range(600):
+            with open(beats, "a") as file:
+                file.write(".")
+            time.sleep(0.1)
+            yield batch
+
+frame = spark.range(1).repartition(1).mapInPandas(beat, "id LONG")
+frame.write.format("delta").save(table)
+"""
+
+
+def beats_stop(beats: Path) -> bool:
+    """Tell whether the signs of life stop; allow Spark a moment to interrupt its worker."""
+    size, since = -1, time.monotonic()
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        if beats.stat().st_size != size:
+            size, since = beats.stat().st_size, time.monotonic()
+        elif time.monotonic() - since > 2:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def await_beats(beats: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not beats.exists() or beats.stat().st_size < 3:
+        assert time.monotonic() < deadline, "Spark does not run the job"
+        time.sleep(0.05)
+
+
+@pytest.mark.spark
+def test_what_a_killed_client_left_running_ends_with_its_session(
+    spark_server: SparkServer, tmp_path: Path
+) -> None:
+    remote = session_remote(spark_server.remote, str(uuid4()), USER_ID)
+    beats, table = tmp_path / "beats", tmp_path / "table"
+    with subprocess.Popen(
+        [sys.executable, "-c", BEATING_JOB, str(beats), str(table)],
+        env=os.environ | {"SPARK_REMOTE": remote},
+    ) as client:
+        await_beats(beats)
+        client.kill()
+    seen = beats.stat().st_size
+    time.sleep(1)
+    assert beats.stat().st_size > seen, "Spark stops by itself: this test shows nothing"
+    end_session(remote, timeout_seconds=20)
+    assert beats_stop(beats)
+    assert not list((table / "_delta_log").glob("*.json"))
+
+
+@pytest.mark.spark
+def test_a_session_that_has_ended_ends_again(spark_server: SparkServer) -> None:
+    remote = session_remote(spark_server.remote, str(uuid4()), USER_ID)
+    end_session(remote, timeout_seconds=20)
+    end_session(remote, timeout_seconds=20)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda remote: remote.replace("token=", "token=wrong"),
+        lambda remote: remote.replace("token=", "ignored="),
+        lambda remote: remote.replace("localhost", "127.0.0.1"),
+    ],
+    ids=["wrong token", "no token", "TLS that the server does not speak"],
+)
+def test_a_refusal_is_told(spark_server: SparkServer, change: Callable[[str], str]) -> None:
+    remote = change(session_remote(spark_server.remote, str(uuid4()), USER_ID))
+    with pytest.raises(SessionNotEnded, match="Spark did not end session"):
+        end_session(remote, timeout_seconds=3)
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        ("sc://host", "sc://host/;user_id=nyc311;session_id=S"),
+        ("sc://host:1/", "sc://host:1/;user_id=nyc311;session_id=S"),
+        ("sc://host/;token=a", "sc://host/;token=a;user_id=nyc311;session_id=S"),
+        ("sc://host/;user_id=me", "sc://host/;user_id=me;session_id=S"),
+    ],
+)
+def test_a_session_is_named_in_the_connection_string(remote: str, expected: str) -> None:
+    assert session_remote(remote, "S", "nyc311") == expected
