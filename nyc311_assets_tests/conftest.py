@@ -13,11 +13,18 @@ import psutil
 import pytest
 from pyspark.sql import SparkSession
 
+from nyc311_assets.local.lifecycle import ensure_workspace, stop_workspace
 from nyc311_assets.local.spark import SparkServer
 
 # LC_: the embedded workspace passes locale variables on to its tasks, and few others.
 _SESSION_VARIABLE = "LC_NYC311_TEST_SESSION"
 _ENDING_SECONDS = 10.0
+_FOR_FEW_ROWS = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.adaptive.enabled": "false",
+}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,8 +66,25 @@ def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkServ
 def spark(spark_server: SparkServer) -> Iterator[SparkSession]:
     """A Spark Connect session on the shared server."""
     session = SparkSession.builder.remote(spark_server.remote).getOrCreate()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    # For a few rows, compiling a plan takes longer than running it.
+    for name, value in _FOR_FEW_ROWS.items():
+        session.conf.set(name, value)
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def workspace_home(
+    tmp_path_factory: pytest.TempPathFactory, spark_server: SparkServer
+) -> Iterator[Path]:
+    """A home whose embedded workspace runs as a server, on the shared Spark and without a feed."""
+    home = tmp_path_factory.mktemp("workspace") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_REMOTE", spark_server.remote)
+        ensure_workspace(home, feed_module="nyc311_assets_tests.local.standin_feed")
+    yield home
+    stop_workspace(home)
 
 
 @pytest.fixture(scope="session")

@@ -31,22 +31,23 @@ Rows = Annotated[
 
 def fail(message: object, code: int = 1) -> typer.Exit:
     """Show an error and return the exit to raise."""
-    errors.print(f"[bold red]Error:[/] {message}", highlight=False)
+    errors.print("[bold red]Error:[/]", end=" ")
+    errors.print(str(message), highlight=False, markup=False, soft_wrap=True)
     return typer.Exit(code)
 
 
 @app.command()
 def setup() -> None:
     """Prepare this machine: check Java, fetch Delta's jars, create Dagster's home."""
-    from nyc311_assets.local.jars import ensure_jars
+    from nyc311_assets.local.jars import JarsMissing, ensure_jars
     from nyc311_assets.local.java import JavaMissing, find_java
 
     settings = Settings()
     try:
         find_java()
-    except JavaMissing as error:
+        ensure_jars(console.print)
+    except (JavaMissing, JarsMissing) as error:
         raise fail(error) from None
-    ensure_jars(console.print)
     export_on_activation(Path(sys.prefix), prepare_dagster_home(settings.dagster_home))
 
 
@@ -59,12 +60,24 @@ def demo(
 ) -> None:
     """Run the whole pipeline over a range of days, watch it, and sum it up."""
     from nyc311_assets.cli.demo import DemoFailed, run_demo
+    from nyc311_assets.local.jars import JarsMissing
+    from nyc311_assets.local.java import JavaMissing
+    from nyc311_assets.local.lifecycle import WorkspaceError
+    from nyc311_assets.pipeline.soda.errors import SodaError
+    from nyc311_assets.resources.workspace import SettingsMissing
 
     try:
         run_demo(console, days=days, rows=tuple(rows or ()), force=force)
     except FileNotFoundError as error:
         raise fail(error, code=2) from None
-    except DemoFailed as error:
+    except (
+        DemoFailed,
+        JarsMissing,
+        JavaMissing,
+        SettingsMissing,
+        SodaError,
+        WorkspaceError,
+    ) as error:
         raise fail(error) from None
 
 

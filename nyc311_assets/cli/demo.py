@@ -22,7 +22,7 @@ from rich.text import Text
 from nyc311_assets.cli.events import RunView, StepView
 from nyc311_assets.local.dagster_home import prepare_dagster_home
 from nyc311_assets.local.jars import ensure_jars
-from nyc311_assets.local.java import JavaMissing, find_java
+from nyc311_assets.local.java import find_java
 from nyc311_assets.partitions import daily_partitions
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.soda.client import SodaClient
@@ -66,13 +66,13 @@ def run_demo(console: Console, *, days: int, rows: tuple[Path, ...], force: bool
 
     Raises:
         FileNotFoundError: A file of rows is not there.
-        DemoFailed: The run failed, or something it needs is missing.
+        DemoFailed: The run did not succeed.
+        JavaMissing: There is no Java 17 or newer.
+        WorkspaceError: The embedded workspace did not start.
+        SodaError: The source did not answer.
     """
     settings = _settings(rows)
-    try:
-        find_java()
-    except JavaMissing as error:
-        raise DemoFailed(str(error)) from None
+    find_java()
     ensure_jars(console.print)
     prepare_dagster_home(settings.dagster_home)
     environment = _environment(settings)

@@ -7,8 +7,10 @@ to two seconds a step. This one wakes on the queue, so that results stream while
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -30,13 +32,19 @@ def chunk_name(index: int) -> str:
     return f"{index}.json"
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str
+    is_last: bool
+
+
 class VolumeMessageChannel(PipesMessageWriterChannel):
     """Collects messages for a short interval and writes them as the next chunk."""
 
     def __init__(self, folder: Path, interval_seconds: float) -> None:
         self._folder = folder
         self._interval_seconds = interval_seconds
-        self._queue: SimpleQueue[PipesMessage | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Line | None] = SimpleQueue()
         self._error: Exception | None = None
         self._thread = Thread(target=self._write_chunks, name="pipes-messages", daemon=True)
         self._thread.start()
@@ -45,11 +53,12 @@ class VolumeMessageChannel(PipesMessageWriterChannel):
         """Queue a message; it is in the folder an interval later.
 
         Raises:
+            TypeError: It has a value that JSON does not know.
             OSError: An earlier chunk could not be written.
         """
         if self._error is not None:
             raise self._error
-        self._queue.put(message)
+        self._queue.put(_Line(json.dumps(message), is_last=message["method"] == "closed"))
 
     def close(self) -> None:
         """Write what is queued and stop.
@@ -66,34 +75,40 @@ class VolumeMessageChannel(PipesMessageWriterChannel):
         index = 0
         is_open = True
         while is_open:
-            messages, is_open = self._next_messages()
-            if not messages:
+            lines, is_open = self._next_lines()
+            if not lines:
                 continue
             index += 1
             try:
-                self._write(index, messages)
+                self._write(index, lines)
             except OSError as error:
                 self._error = error
                 return
 
-    def _next_messages(self) -> tuple[list[PipesMessage], bool]:
-        """Wait for a message, then take all that follow within the interval."""
-        messages: list[PipesMessage] = []
-        message = self._queue.get()
-        while message is not None:
-            messages.append(message)
-            try:
-                # The last message says that the job is done: nobody should wait for more.
-                timeout = 0.0 if message["method"] == "closed" else self._interval_seconds
-                message = self._queue.get(timeout=timeout)
-            except Empty:
-                return messages, True
-        return messages, False
+    def _next_lines(self) -> tuple[list[str], bool]:
+        """Wait for a message, then take those that follow within the interval.
 
-    def _write(self, index: int, messages: list[PipesMessage]) -> None:
-        text = "\n".join(json.dumps(message) for message in messages)
+        Returns:
+            The lines, and whether there may be more after them.
+        """
+        lines: list[str] = []
+        line = self._queue.get()
+        write_at = time.monotonic() + self._interval_seconds
+        while line is not None:
+            lines.append(line.text)
+            left_seconds = write_at - time.monotonic()
+            # After the last message the job is done: nobody should wait for more.
+            if line.is_last or left_seconds <= 0:
+                return lines, True
+            try:
+                line = self._queue.get(timeout=left_seconds)
+            except Empty:
+                return lines, True
+        return lines, False
+
+    def _write(self, index: int, lines: list[str]) -> None:
         draft = self._folder / f".{chunk_name(index)}"
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text("\n".join(lines), encoding="utf-8")
         # The reader must never see half a chunk.
         draft.replace(self._folder / chunk_name(index))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -14,19 +15,23 @@ def show_progress(
     """Write what `read` returns whenever it has changed, until the block ends.
 
     Args:
-        read: Returns the present progress as a line; may be called from another thread.
+        read: Returns the present progress as a line; called from another thread.
         write: Shows a line.
         interval_seconds: Time between looks.
     """
     done = Event()
 
     def watch() -> None:
-        shown = read()
-        while not done.wait(interval_seconds):
-            line = read()
-            if line != shown:
-                write(line)
-                shown = line
+        try:
+            shown = read()
+            while not done.wait(interval_seconds):
+                line = read()
+                if line != shown:
+                    write(line)
+                    shown = line
+        except OSError as error:
+            # The work goes on without its progress; if it cannot report either, it fails by that.
+            sys.stderr.write(f"The progress is not shown any more: {error}\n")
 
     thread = Thread(target=watch, name="progress", daemon=True)
     thread.start()

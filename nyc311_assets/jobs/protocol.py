@@ -7,7 +7,7 @@ travel here: the keys in `extras`, results per partition as custom messages.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any, Literal
 
@@ -52,6 +52,14 @@ class JobConfig:
         Raises:
             TypeError: A field is missing or unknown: job and orchestrator are not of one version.
         """
+        names = {field.name for field in fields(cls)}
+        missing, unknown = sorted(names - set(extras)), sorted(set(extras) - names)
+        if missing or unknown:
+            raise TypeError(
+                "This job and the Dagster that started it are not of one version (missing: "
+                f"{', '.join(missing) or 'nothing'}; unknown: {', '.join(unknown) or 'nothing'}). "
+                "Deploy the wheel and the job entries of the version that Dagster runs."
+            )
         return cls(**extras)
 
 

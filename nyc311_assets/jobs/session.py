@@ -25,6 +25,10 @@ from nyc311_assets.pipeline.cities import NEW_YORK, City
 from nyc311_assets.pipeline.tables import Lakehouse
 
 
+class NotStartedByDagster(RuntimeError):
+    """A job was run without the parameters that Dagster gives it."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A job on the cluster: its Spark session, what it is to do, and how it reports.
@@ -88,16 +92,28 @@ class Job:
 
 @contextmanager
 def open_job(city: City = NEW_YORK) -> Iterator[Job]:
-    """Open Pipes and take the cluster's Spark session."""
+    """Open Pipes and take the cluster's Spark session.
+
+    Raises:
+        NotStartedByDagster: Pipes' parameters are neither on the command line nor in the environment.
+        TypeError: Dagster and this job are not of one version.
+    """
     # A new cluster gets the parameters in its environment, the others on the command line.
-    on_command_line = PipesCliArgsParamsLoader().is_dagster_pipes_process()
-    loader = PipesCliArgsParamsLoader() if on_command_line else PipesEnvVarParamsLoader()
+    loaders = (PipesCliArgsParamsLoader(), PipesEnvVarParamsLoader())
+    loader = next((each for each in loaders if each.is_dagster_pipes_process()), None)
+    if loader is None:
+        raise NotStartedByDagster(
+            "This is a job of nyc311_assets: Dagster starts it, and tells it what to do. "
+            "Materialize its asset instead of running it by hand."
+        )
     with open_dagster_pipes(
         params_loader=loader,
         context_loader=PipesDefaultContextLoader(),
         message_writer=VolumeMessageWriter(),
     ) as pipes:
+        # Before Spark: a wrong version should show at once.
+        config = JobConfig.from_extras(pipes.extras)
         spark = SparkSession.builder.getOrCreate()
         # Timestamps without a zone are the city's wall time; all others are instants.
         spark.conf.set("spark.sql.session.timeZone", "UTC")
-        yield Job(pipes, spark, city, JobConfig.from_extras(pipes.extras))
+        yield Job(pipes, spark, city, config)

@@ -23,6 +23,7 @@ from nyc311_assets.local.api.clusters import ClustersApi
 from nyc311_assets.local.api.errors import (
     ApiError,
     answer_api_error,
+    answer_defect,
     answer_unknown_path,
     invalid_parameter,
     json_object,
@@ -86,10 +87,9 @@ class EmbeddedWorkspace:
         self._called_at = time.monotonic()
         self._cluster = Cluster(make_spark, _SPARK_START_TIMEOUT_SECONDS)
         self._secrets = SecretStore()
-        executor = Executor(
-            self._cluster, self._secrets, limits or Limits(), environment=os.environ
-        )
-        self._manager = RunManager(executor, paths.runs)
+        limits = limits or Limits()
+        executor = Executor(self._cluster, self._secrets, limits, environment=os.environ)
+        self._manager = RunManager(executor, paths.runs, limits.kept_runs)
         self._feed = FeedSupervisor(make_feed)
         self._volumes = paths.volumes
 
@@ -112,6 +112,7 @@ class EmbeddedWorkspace:
             exception_handlers={
                 ApiError: answer_api_error,
                 HTTPException: answer_unknown_path,
+                Exception: answer_defect,
             },
             lifespan=self._lifespan,
         )

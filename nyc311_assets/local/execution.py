@@ -41,10 +41,12 @@ class Limits:
     Attributes:
         stop_grace_seconds: Between asking a task to end and killing it.
         session_timeout_seconds: For Spark to end a task's session.
+        kept_runs: How many ended runs are kept, with their logs.
     """
 
     stop_grace_seconds: float = 5.0
     session_timeout_seconds: float = 30.0
+    kept_runs: int = 200
 
 
 class Executor:

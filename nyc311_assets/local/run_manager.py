@@ -20,8 +20,6 @@ from nyc311_assets.local.runs import (
 )
 from nyc311_assets.local.tasks import RunSpecification
 
-KEPT_RUNS = 200
-
 
 class RunManager:
     """Everything that is submitted to this workspace.
@@ -30,7 +28,7 @@ class RunManager:
         registry: The runs it knows.
     """
 
-    def __init__(self, executor: Executor, folder: Path, *, keep: int = KEPT_RUNS) -> None:
+    def __init__(self, executor: Executor, folder: Path, keep: int) -> None:
         """Create a manager.
 
         Args:

@@ -15,6 +15,7 @@ from pyspark.sql.connect.proto import base_pb2 as protocol
 from nyc311_assets.local.spark_remote import DEFAULT_PORT, remote_metadata, remote_parameters
 
 _SERVICE = "/spark.connect.SparkConnectService"
+_UNWIND_SECONDS = 2.0
 
 
 class SessionNotEnded(RuntimeError):
@@ -22,36 +23,28 @@ class SessionNotEnded(RuntimeError):
 
 
 def end_session(remote: str, timeout_seconds: float) -> None:
-    """Interrupt every operation of a session, wait until each has ended, and close the session.
+    """Interrupt every operation of a session, and close the session when they have ended.
 
-    The wait is needed: closing a session whose operation is just being interrupted fails within
-    Spark, and an operation that is not over may still commit.
+    Spark has no call that tells whether an interrupted operation is over, but it does not close a
+    session before: the operations get a moment to unwind, and then the answer to the close is the
+    proof.
 
     Args:
         remote: Connection string with a user and a session, as `session_remote` returns it.
-        timeout_seconds: For all of it.
+        timeout_seconds: For each of the two calls.
 
     Raises:
-        SessionNotEnded: Spark refused, or it took longer.
+        SessionNotEnded: Spark refused, did not answer in time, or an operation was not over.
     """
     parameters = remote_parameters(remote)
     session_id = parameters["session_id"]
     user = protocol.UserContext(user_id=parameters["user_id"])
     metadata = remote_metadata(parameters)
-    deadline = time.monotonic() + timeout_seconds
-
-    def left_seconds() -> float:
-        return max(0.1, deadline - time.monotonic())
-
     with _channel(remote, parameters) as channel:
         interrupt = channel.unary_unary(
             f"{_SERVICE}/Interrupt",
             request_serializer=protocol.InterruptRequest.SerializeToString,
             response_deserializer=protocol.InterruptResponse.FromString,
-        )
-        reattach = channel.unary_stream(
-            f"{_SERVICE}/ReattachExecute",
-            request_serializer=protocol.ReattachExecuteRequest.SerializeToString,
         )
         release = channel.unary_unary(
             f"{_SERVICE}/ReleaseSession",
@@ -64,17 +57,14 @@ def end_session(remote: str, timeout_seconds: float) -> None:
                     user_context=user,
                     interrupt_type=protocol.InterruptRequest.INTERRUPT_TYPE_ALL,
                 ),
-                timeout=left_seconds(),
+                timeout=timeout_seconds,
                 metadata=metadata,
             )
-            for operation_id in interrupted.interrupted_ids:
-                request = protocol.ReattachExecuteRequest(
-                    session_id=session_id, user_context=user, operation_id=operation_id
-                )
-                _await_end(reattach(request, timeout=left_seconds(), metadata=metadata))
+            if interrupted.interrupted_ids:
+                time.sleep(_UNWIND_SECONDS)
             release(
                 protocol.ReleaseSessionRequest(session_id=session_id, user_context=user),
-                timeout=left_seconds(),
+                timeout=timeout_seconds,
                 metadata=metadata,
             )
         except grpc.RpcError as error:
@@ -82,16 +72,6 @@ def end_session(remote: str, timeout_seconds: float) -> None:
                 raise SessionNotEnded(
                     f"Spark did not end session {session_id}: {_words(error)}"
                 ) from error
-
-
-def _await_end(responses: grpc.Call) -> None:
-    """Take an operation's responses to their end, which is that it was cancelled."""
-    try:
-        for _ in responses:
-            pass
-    except grpc.RpcError as error:
-        if not _says(error, "OPERATION_CANCELED", "OPERATION_NOT_FOUND", "OPERATION_ABANDONED"):
-            raise
 
 
 def _says(error: grpc.RpcError, *conditions: str) -> bool:

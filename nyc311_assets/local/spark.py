@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import Protocol
@@ -268,6 +269,7 @@ class ExternalSpark:
 
     def __init__(self, remote: str) -> None:
         self._remote = remote
+        self._left = threading.Event()
 
     @property
     def remote(self) -> str:
@@ -278,16 +280,15 @@ class ExternalSpark:
         """Wait until it takes connections.
 
         Raises:
-            SparkNotStarted: It did not in time.
+            SparkNotStarted: It did not in time, or before `stop` was called.
         """
         deadline = time.monotonic() + timeout_seconds
         while not self.alive():
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self._left.wait(_LOOK_INTERVAL_SECONDS):
                 raise SparkNotStarted(
                     f"SPARK_REMOTE names {remote_address(self._remote)}, and nothing answers "
-                    f"there for {timeout_seconds:g} s: start it, or unset SPARK_REMOTE."
+                    f"there within {timeout_seconds:g} s: start it, or unset SPARK_REMOTE."
                 )
-            time.sleep(_LOOK_INTERVAL_SECONDS)
 
     def alive(self) -> bool:
         """Tell whether it takes connections."""
@@ -306,7 +307,8 @@ class ExternalSpark:
         return f"{remote_address(self._remote)} (SPARK_REMOTE) no longer answers."
 
     def stop(self) -> None:
-        """Leave it alone."""
+        """Leave it alone, and do not wait for it any longer."""
+        self._left.set()
 
 
 def spark_settings(cores: int) -> dict[str, str]:

@@ -7,29 +7,22 @@ nyc311_assets_tests/resources/test_upstream_contract.py.
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster_databricks import PipesDatabricksClient
-from dagster_databricks.pipes import PipesUnityCatalogVolumesContextInjector
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.service import jobs
 
-from nyc311_assets.resources.messages import VolumeMessageReader
+from nyc311_assets.resources.messages import MessagesUnreadable, VolumeMessageReader
+from nyc311_assets.resources.redaction import Redactor
+from nyc311_assets.resources.remote_run import DeadlinePassed, RemoteRun
+from nyc311_assets.resources.volume import Volume, VolumeContextInjector
+from nyc311_assets.resources.workspace_errors import WorkspaceError, WorkspaceUnreachable
 
-_ENDED = frozenset(
-    {
-        jobs.RunLifeCycleState.TERMINATED,
-        jobs.RunLifeCycleState.SKIPPED,
-        jobs.RunLifeCycleState.INTERNAL_ERROR,
-    }
-)
-_CANCEL_WAIT_SECONDS = 120.0
-_TRACEBACK_LIMIT = 20_000
+Context = dg.OpExecutionContext | dg.AssetExecutionContext
 
 
 class HardenedPipesDatabricksClient(PipesDatabricksClient):
@@ -43,6 +36,8 @@ class HardenedPipesDatabricksClient(PipesDatabricksClient):
         poll_interval_seconds: float,
         grace_seconds: float,
         timeout_seconds: int,
+        deadline_slack_seconds: float = 60.0,
+        secrets: Sequence[str] = (),
     ) -> None:
         """Create a client.
 
@@ -51,141 +46,170 @@ class HardenedPipesDatabricksClient(PipesDatabricksClient):
             volume_path: The Volume for context and messages.
             poll_interval_seconds: Time between looks at the run and at its messages.
             grace_seconds: How long the last message may take to show after the run has ended.
-            timeout_seconds: The run is stopped after this long.
+            timeout_seconds: The workspace is to stop the run after this long.
+            deadline_slack_seconds: How much later the run is cancelled from here if it has not.
+            secrets: What is blacked out in messages and failures; the workspace's token always is.
         """
         super().__init__(client=client, poll_interval_seconds=poll_interval_seconds)
         self.volume_path = volume_path
         self.grace_seconds = grace_seconds
         self.timeout_seconds = timeout_seconds
+        self.deadline_slack_seconds = deadline_slack_seconds
+        self._redact = Redactor([*secrets, client.config.token, client.config.client_secret])
 
     def run(  # type: ignore[override] # as upstream: a client's run names its own arguments
         self,
         *,
-        context: dg.OpExecutionContext | dg.AssetExecutionContext,
+        context: Context,
         extras: Mapping[str, Any] | None = None,
         task: jobs.SubmitTask,
         submit_args: Mapping[str, Any] | None = None,
     ) -> dg.PipesClientCompletedInvocation:
         """Submit a task, stream its messages, and wait for its end.
 
-        Read the results with `implicit_materializations=False`.
+        Whatever ends the step before the run ends cancels the run. Read the results with
+        `implicit_materializations=False`.
 
         Raises:
-            dg.Failure: The workspace refused, the run did not succeed, or its report is missing.
+            dg.Failure: The workspace refused or was lost, the run did not succeed or not in time,
+                or its report is missing.
             DagsterExecutionInterruptedError: The step was cancelled; the remote run is, too.
         """
+        # Pipes itself calls what an asset's context has deprecated and an op's has not.
+        context = getattr(context, "op_execution_context", context)
+        volume = Volume(self.client, self.volume_path, context.log)
         # A reader is good for one call: it remembers how far it has read.
         reader = VolumeMessageReader(
-            self.client.files,
-            self.volume_path,
+            volume,
             interval_seconds=self.poll_interval_seconds,
             grace_seconds=self.grace_seconds,
+            redact=self._redact,
         )
-        injector = PipesUnityCatalogVolumesContextInjector(
-            client=self.client, volume_path=self.volume_path
-        )
+        remote: RemoteRun | None = None
         try:
             with dg.open_pipes_session(
-                context=context, extras=extras, context_injector=injector, message_reader=reader
+                context=context,
+                extras=extras,
+                context_injector=VolumeContextInjector(volume),
+                message_reader=reader,
             ) as session:
-                run = self._run_to_end(
-                    context, _with_bootstrap(task, session), submit_args=submit_args or {}
+                remote = RemoteRun(
+                    self.client,
+                    context.log,
+                    request={
+                        **(submit_args or {}),
+                        "tasks": [_with_bootstrap(task, session)],
+                        "run_name": f"{context.job_name}/{task.task_key}/{context.run_id[:8]}",
+                        "idempotency_token": _attempt_token(context),
+                        "timeout_seconds": self.timeout_seconds,
+                    },
+                    poll_interval_seconds=self.poll_interval_seconds,
                 )
-        except DatabricksError as error:
-            raise self._refused(error) from error
-        metadata = _run_metadata(run)
-        if run.state is None or run.state.result_state != jobs.RunResultState.SUCCESS:
-            raise self._failed(run, metadata)
-        if not session.message_handler.received_closed_message:
-            raise dg.Failure(
-                f"Databricks run {run.run_id} ended as SUCCESS but its final report never came: "
-                "the job was killed, or left Pipes without closing it. Its results are not "
-                f"trusted. Look at {run.run_page_url} and run the step again.",
-                metadata=metadata,
+                run = self._run_to_end(remote, reader)
+        except DeadlinePassed as error:
+            raise self._failure(
+                f"{error} It was cancelled. If it needs more time, raise "
+                "NYC311_STEP_TIMEOUT_SECONDS; if it hangs, look at its output.",
+                remote,
+            ) from error
+        except (WorkspaceError, MessagesUnreadable) as error:
+            raise self._failure(
+                _what_became_of(remote) + str(error),
+                remote,
+                allow_retries=not isinstance(error, WorkspaceError) or error.worth_retrying,
+            ) from error
+        if run.state is None or run.state.result_state is not jobs.RunResultState.SUCCESS:
+            raise self._unsuccessful(remote, run, reader.job_traceback)
+        if reader.job_traceback is not None:
+            raise self._failure(
+                f"{remote} ended as SUCCESS although its job raised: it must not swallow its "
+                f"exception, or end with exit code 0 after one.\n\n{reader.job_traceback}",
+                remote,
             )
-        return dg.PipesClientCompletedInvocation(session, metadata=metadata)
+        if not session.message_handler.received_closed_message:
+            raise self._failure(
+                f"{remote} ended as SUCCESS but its final report never came: the job was killed, "
+                "or left Pipes without closing it. Its results are not trusted. Look at its output, "
+                "and run the step again.",
+                remote,
+            )
+        if context.has_assets_def and not session.get_results(implicit_materializations=False):
+            raise self._failure(
+                f"{remote} ended as SUCCESS and reported nothing: a job must report what it has "
+                "materialized, by report_asset_materialization.",
+                remote,
+            )
+        return dg.PipesClientCompletedInvocation(session, metadata=_run_metadata(run))
 
-    def _run_to_end(
-        self,
-        context: dg.OpExecutionContext | dg.AssetExecutionContext,
-        task: jobs.SubmitTask,
-        submit_args: Mapping[str, Any],
-    ) -> jobs.Run:
-        submitted = self.client.jobs.submit(
-            tasks=[task],
-            run_name=f"{context.job_name}/{task.task_key}/{context.run_id[:8]}",
-            idempotency_token=_attempt_token(context),
-            timeout_seconds=self.timeout_seconds,
-            **submit_args,
-        )
-        run_id = int(submitted.bind()["run_id"])
+    def _run_to_end(self, remote: RemoteRun, reader: VolumeMessageReader) -> jobs.Run:
         try:
-            return self._wait(context, run_id)
+            remote.submit()
+            return remote.wait(
+                self.timeout_seconds + self.deadline_slack_seconds, reader.raise_if_unreadable
+            )
+        except WorkspaceUnreachable:
+            # Who does not answer cannot be told to cancel; the run's own timeout will end it.
+            raise
         except (DagsterExecutionInterruptedError, KeyboardInterrupt):
-            context.log.info(f"Interrupted: cancelling Databricks run {run_id}.")
-            self._cancel(run_id)
+            if not remote.has_ended:
+                remote.cancel()
+            raise
+        except BaseException:
+            if remote.is_submitted and not remote.has_ended:
+                remote.cancel()
             raise
 
-    def _wait(
-        self, context: dg.OpExecutionContext | dg.AssetExecutionContext, run_id: int
-    ) -> jobs.Run:
-        seen: jobs.RunLifeCycleState | None = None
-        while True:
-            run = self.client.jobs.get_run(run_id)
-            state = run.state.life_cycle_state if run.state else None
-            if state != seen:
-                context.log.info(
-                    f"Databricks run {run_id} is {state.value if state else 'unknown'}: "
-                    f"{run.run_page_url}"
-                )
-                seen = state
-            if state in _ENDED:
-                return run
-            time.sleep(self.poll_interval_seconds)
-
-    def _cancel(self, run_id: int) -> None:
-        self.client.jobs.cancel_run(run_id)
-        deadline = time.monotonic() + _CANCEL_WAIT_SECONDS
-        while time.monotonic() < deadline:
-            state = self.client.jobs.get_run(run_id).state
-            if state is not None and state.life_cycle_state in _ENDED:
-                return
-            time.sleep(self.poll_interval_seconds)
-
-    def _refused(self, error: DatabricksError) -> dg.Failure:
-        host = self.client.config.host
-        return dg.Failure(
-            f"The workspace {host} refused or was lost: {error}. Nothing is known to have been "
-            "written. Check DATABRICKS_HOST and DATABRICKS_TOKEN (for the embedded workspace: "
-            "`nyc311 local status`), then run the step again.",
-            metadata={"databricks_host": host or "", "error_code": error.error_code or ""},
-        )
-
-    def _failed(self, run: jobs.Run, metadata: Mapping[str, dg.MetadataValue]) -> dg.Failure:
+    def _unsuccessful(
+        self, remote: RemoteRun, run: jobs.Run, job_traceback: str | None
+    ) -> dg.Failure:
         state = run.state or jobs.RunState()
         ended_as = state.result_state or state.life_cycle_state
-        result = ended_as.value if ended_as else "unknown state"
-        message = state.state_message or "no message"
-        trace = self._remote_traceback(run)
-        return dg.Failure(
-            f"Databricks run {run.run_id} ended as {result}: {message}\n{run.run_page_url}\n\n{trace}",
-            metadata={**metadata, "remote_traceback": dg.MetadataValue.text(trace)},
+        if state.result_state is jobs.RunResultState.TIMEDOUT:
+            what = (
+                f"was stopped after its {self.timeout_seconds} s. If it needs more time, raise "
+                "NYC311_STEP_TIMEOUT_SECONDS; if it hangs, look at its output"
+            )
+        else:
+            what = f"ended as {ended_as.value if ended_as else 'unknown'}"
+        output = remote.output()
+        if job_traceback and "Traceback" not in output:
+            output = "\n".join(part for part in (job_traceback, output) if part)
+        output = self._redact(output) or "(the run left no output)"
+        return self._failure(
+            f"{remote} {what}: {state.state_message or 'no message'}\n\n{output}",
+            remote,
+            {"remote_traceback": dg.MetadataValue.text(output)},
         )
 
-    def _remote_traceback(self, run: jobs.Run) -> str:
-        texts = []
-        for task in run.tasks or []:
-            if task.run_id is None:
-                continue
-            try:
-                output = self.client.jobs.get_run_output(task.run_id)
-            except DatabricksError as error:
-                texts.append(f"(the output of task {task.task_key} could not be read: {error})")
-                continue
-            texts += [text for text in (output.error, output.error_trace) if text]
-            if not output.error_trace and output.logs:
-                texts.append(output.logs)
-        return "\n".join(texts)[-_TRACEBACK_LIMIT:] or "(the run left no output)"
+    def _failure(
+        self,
+        description: str,
+        remote: RemoteRun | None,
+        metadata: Mapping[str, dg.MetadataValue] | None = None,
+        *,
+        allow_retries: bool = True,
+    ) -> dg.Failure:
+        run = remote.latest if remote else None
+        return dg.Failure(
+            self._redact(description),
+            metadata={
+                "databricks_host": self.client.config.host or "",
+                **(_run_metadata(run) if run else {}),
+                **(metadata or {}),
+            },
+            allow_retries=allow_retries,
+        )
+
+
+def _what_became_of(remote: RemoteRun | None) -> str:
+    if remote is None or not remote.is_submitted:
+        return "Nothing was started. "
+    if remote.has_ended:
+        return f"{remote} has ended, but its report did not arrive. "
+    return (
+        f"{remote} was under way, and whether it still runs is unknown: before the step is run "
+        "again, see that it has ended. "
+    )
 
 
 def _with_bootstrap(task: jobs.SubmitTask, session: dg.PipesSession) -> jobs.SubmitTask:
@@ -210,7 +234,7 @@ def _with_bootstrap(task: jobs.SubmitTask, session: dg.PipesSession) -> jobs.Sub
     return jobs.SubmitTask.from_dict(fields)
 
 
-def _attempt_token(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> str:
+def _attempt_token(context: Context) -> str:
     """One token per attempt, so that a submit that is sent twice runs once."""
     attempt = f"{context.run_id}/{context.op_handle}/{context.retry_number}"
     return hashlib.sha256(attempt.encode()).hexdigest()

@@ -31,12 +31,14 @@ class JobRunner:
             dg.Failure: The run did not succeed, or its report is missing.
         """
         site = open_site(self.settings)
+        token = self.settings.soda_app_token
         client = HardenedPipesDatabricksClient(
             site.client,
             volume_path=site.volume_path,
             poll_interval_seconds=site.poll_interval_seconds,
             grace_seconds=site.grace_seconds,
             timeout_seconds=self.settings.step_timeout_seconds,
+            secrets=[token.get_secret_value()] if token else [],
         )
         submit = submission(
             self.settings,

@@ -17,6 +17,7 @@ from nyc311_assets.local.lifecycle import ensure_workspace
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.tables import Lakehouse
 from nyc311_assets.resources.compute import APP_TOKEN_KEY, SECRET_SCOPE
+from nyc311_assets.resources.workspace_errors import workspace_calls
 from nyc311_assets.settings import Settings
 
 
@@ -53,7 +54,8 @@ def open_site(settings: Settings) -> Site:
     """Connect to Databricks if DATABRICKS_HOST is set, else to the embedded workspace.
 
     Raises:
-        SettingsMissing: Databricks is used without a catalog or a Volume.
+        SettingsMissing: Databricks is used without a catalog, a Volume or credentials.
+        WorkspaceError: The embedded workspace does not start, or refuses.
     """
     if os.environ.get("DATABRICKS_HOST"):
         return _databricks_site(settings)
@@ -66,8 +68,15 @@ def _databricks_site(settings: Settings) -> Site:
             "DATABRICKS_HOST is set, so steps run on Databricks: set NYC311_CATALOG to the Unity "
             "Catalog catalog and NYC311_VOLUME_PATH to a Volume (/Volumes/catalog/schema/volume)."
         )
+    try:
+        client = WorkspaceClient()
+    except ValueError as error:
+        raise SettingsMissing(
+            "DATABRICKS_HOST is set, so steps run on Databricks, and there is nothing to log in "
+            f"with: set DATABRICKS_TOKEN, or another of Databricks' ways to log in ({error})"
+        ) from error
     return Site(
-        client=WorkspaceClient(),
+        client=client,
         volume_path=settings.volume_path,
         entries_path=f"{settings.volume_path}/jobs",
         wheel=f"{settings.volume_path}/wheels/nyc311_assets-{version('nyc311_assets')}-py3-none-any.whl",
@@ -89,8 +98,9 @@ def _embedded_site(settings: Settings) -> Site:
             host=workspace.host,
             token=workspace.token,
             auth_type="pat",
-            # A server on this machine that does not answer is gone, not busy.
-            retry_timeout_seconds=10,
+            # A server on this machine that takes no connection is gone, and its successor will
+            # have another port.
+            retry_timeout_seconds=3,
         )
     )
     if settings.soda_app_token is not None:
@@ -108,6 +118,7 @@ def _embedded_site(settings: Settings) -> Site:
 
 
 def _keep_app_token(client: WorkspaceClient, token: str) -> None:
-    with contextlib.suppress(ResourceAlreadyExists):
-        client.secrets.create_scope(SECRET_SCOPE)
-    client.secrets.put_secret(SECRET_SCOPE, APP_TOKEN_KEY, string_value=token)
+    with workspace_calls(client.config.host or ""):
+        with contextlib.suppress(ResourceAlreadyExists):
+            client.secrets.create_scope(SECRET_SCOPE)
+        client.secrets.put_secret(SECRET_SCOPE, APP_TOKEN_KEY, string_value=token)

@@ -83,9 +83,9 @@ def test_the_token_is_neither_on_a_command_line_nor_left_on_disk(
 
 
 def test_a_start_that_fails_shows_spark_s_log(tmp_path: Path) -> None:
-    server = SparkServer(tmp_path, java_options="-Xmx1y")
+    server = SparkServer(tmp_path, java_options="-agentlib:nosuch")
     with pytest.raises(
-        SparkNotStarted, match=r"ended with exit code 1 (.|\n)*Invalid maximum heap size"
+        SparkNotStarted, match=r"ended with exit code 1 (.|\n)*Could not find agent library nosuch"
     ):
         server.start(60)
     assert not server.alive()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -135,12 +134,10 @@ def test_partitions_in_any_order_or_in_one_range_give_the_same_table(
             refine_days(spark, lakehouse, *days)
         return content(spark, lakehouse)
 
-    singles = list(permutations([(DAY,), (NEXT,), (THIRD,)]))
     expected = outcome("range", [(DAY, NEXT, THIRD)])
     assert len(expected) == 3
-    assert outcome("forward", list(singles[0])) == expected
-    assert outcome("backward", list(singles[-1])) == expected
-    assert outcome("twice", [*singles[3], (NEXT,), (DAY,)]) == expected
+    assert outcome("backward", [(THIRD,), (NEXT,), (DAY,)]) == expected
+    assert outcome("repeated", [(NEXT,), (DAY,), (NEXT, THIRD)]) == expected
 
 
 def test_only_the_newest_batch_of_a_partition_is_read(

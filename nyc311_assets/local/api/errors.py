@@ -52,6 +52,16 @@ async def answer_api_error(request: Request, error: Exception) -> Response:
     return error.response()
 
 
+async def answer_defect(request: Request, error: Exception) -> Response:
+    """Answer a call that failed within the server, which logs the traceback."""
+    return ApiError(
+        500,
+        "INTERNAL_ERROR",
+        f"The embedded workspace failed at {request.method} {request.url.path}: {error!r}. "
+        "Its log, workspace/server.log in the home, has the traceback.",
+    ).response()
+
+
 async def answer_unknown_path(request: Request, error: Exception) -> Response:
     """Answer a call to an endpoint that the embedded workspace does not have."""
     del error

@@ -75,15 +75,16 @@ class FilesApi:
         # A reader sees the whole file or none, as in object storage.
         partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")
         try:
-            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-            with partial.open("wb") as target:
-                async for chunk in request.stream():
-                    await asyncio.to_thread(target.write, chunk)
-            partial.replace(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise _conflict(
                 path, "lies below a file", "FILES_API_PATH_IS_NOT_A_DIRECTORY"
             ) from error
+        try:
+            with partial.open("wb") as target:
+                async for chunk in request.stream():
+                    await asyncio.to_thread(target.write, chunk)
+            partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
         return Response(status_code=204)
@@ -183,7 +184,7 @@ def _page_size(text: str | None) -> int:
 def _page_position(token: str | None) -> str:
     """Return the name after which a page begins."""
     try:
-        return base64.urlsafe_b64decode(token).decode() if token else ""
+        return base64.b64decode(token, b"-_", validate=True).decode() if token else ""
     except (binascii.Error, UnicodeDecodeError) as error:
         raise invalid_parameter("page_token is not one that this endpoint gave out.") from error
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from nyc311_assets.local.api.errors import ApiError, invalid_parameter, json_object, only_fields
+from nyc311_assets.local.api.errors import invalid_parameter, json_object, only_fields
 from nyc311_assets.local.cluster import CLUSTER_ID
 from nyc311_assets.local.output import read_tail
 from nyc311_assets.local.run_manager import RunManager
@@ -18,6 +18,7 @@ from nyc311_assets.local.slow_imports import submission_reader
 
 _LIST_LIMIT = 25
 _LIST_DEFAULT = 20
+_LATEST = 2**63
 
 
 class JobsApi:
@@ -55,7 +56,7 @@ class JobsApi:
         return JSONResponse({"run_id": run.run_id})
 
     async def _get(self, request: Request) -> Response:
-        run_id = _run_id(request.query_params.get("run_id"))
+        run_id = _number("run_id", request.query_params.get("run_id"))
         run = self._manager.registry.get(run_id)
         if run is not None:
             return JSONResponse(run_payload(run, with_tasks=True))
@@ -63,7 +64,7 @@ class JobsApi:
         return JSONResponse(task_run_payload(run, task))
 
     async def _get_output(self, request: Request) -> Response:
-        run_id = _run_id(request.query_params.get("run_id"))
+        run_id = _number("run_id", request.query_params.get("run_id"))
         if self._manager.registry.get(run_id) is not None:
             raise invalid_parameter(
                 "Retrieving the output of runs with multiple tasks is not supported. "
@@ -75,7 +76,7 @@ class JobsApi:
     async def _cancel(self, request: Request) -> Response:
         body = await json_object(request)
         only_fields(body, {"run_id"})
-        run_id = _run_id(body.get("run_id"))
+        run_id = _number("run_id", body.get("run_id"))
         run = self._manager.registry.get(run_id) or self._task(run_id)[0]
         self._manager.cancel(run)
         return JSONResponse({})
@@ -88,13 +89,13 @@ class JobsApi:
         if active_only and completed_only:
             raise invalid_parameter("Only one of active_only and completed_only may be true.")
         limit = _limit(query.get("limit"))
-        before = _run_id(query.get("page_token")) if query.get("page_token") else None
-        earliest = int(query.get("start_time_from") or 0)
-        latest = int(query.get("start_time_to") or 2**63)
+        before = _number("page_token", query.get("page_token", _LATEST))
+        earliest = _number("start_time_from", query.get("start_time_from", 0))
+        latest = _number("start_time_to", query.get("start_time_to", _LATEST))
         runs = [
             run
             for run in self._manager.registry
-            if (before is None or run.run_id < before)
+            if run.run_id < before
             and earliest <= run.created_at <= latest
             and not (active_only and run.life_cycle.ended)
             and not (completed_only and not run.life_cycle.ended)
@@ -135,8 +136,8 @@ def _output_payload(run: JobRun, task: TaskRun) -> dict[str, Any]:
     return payload
 
 
-def _run_id(value: object) -> int:
-    """Return a run id, given as a number or a text.
+def _number(name: str, value: object) -> int:
+    """Return a field's number, given as one or as its digits.
 
     Raises:
         ApiError: It is neither.
@@ -145,16 +146,13 @@ def _run_id(value: object) -> int:
         return value
     if isinstance(value, str) and value.isdecimal():
         return int(value)
-    raise invalid_parameter(f"run_id must be a number, not {value!r}.")
+    raise invalid_parameter(f"{name} must be a number, not {value!r}.")
 
 
 def _limit(text: str | None) -> int:
     if text is None:
         return _LIST_DEFAULT
-    if not text.isdecimal() or int(text) > _LIST_LIMIT:
-        raise ApiError(
-            400,
-            "INVALID_PARAMETER_VALUE",
-            f"limit must be between 1 and {_LIST_LIMIT}, not {text}.",
-        )
-    return int(text) or _LIST_LIMIT
+    limit = _number("limit", text)
+    if limit > _LIST_LIMIT:
+        raise invalid_parameter(f"limit must be between 1 and {_LIST_LIMIT}, not {limit}.")
+    return limit or _LIST_LIMIT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from threading import Lock
@@ -14,6 +15,8 @@ from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.cities.city import SodaType
 
 ColumnType = SodaType | Literal["row_identifier", "fixed_timestamp"]
+
+_FORMS_KEPT = 32
 
 FLOATING_TIMESTAMP = pa.timestamp("ms")
 FIXED_TIMESTAMP = pa.timestamp("ms", "UTC")
@@ -48,17 +51,20 @@ class Codebook:
 
     def __init__(self, columns: Mapping[str, pa.Array]) -> None:
         self.columns = dict(columns)
-        self._derived: dict[tuple[str, tuple[str, ...]], pa.Array] = {}
+        self._derived: OrderedDict[tuple[str, tuple[str, ...]], pa.Array] = OrderedDict()
         self._lock = Lock()
 
     def derived(
         self, form: str, names: tuple[str, ...], make: Callable[[Codebook], pa.Array]
     ) -> pa.Array:
-        """One array over the entries, made once for each form and choice of columns."""
+        """One array over the entries for a form and a choice of columns; the last ones are kept."""
         key = (form, names)
         with self._lock:
             if key not in self._derived:
                 self._derived[key] = make(self)
+                while len(self._derived) > _FORMS_KEPT:
+                    self._derived.popitem(last=False)
+            self._derived.move_to_end(key)
             return self._derived[key]
 
 

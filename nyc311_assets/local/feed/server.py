@@ -20,6 +20,8 @@ from nyc311_assets.local.feed.app import create_feed_app
 from nyc311_assets.local.feed.source import FeedSource
 
 _BACKLOG = 64
+_KEEP_ALIVE_SECONDS = 60
+_STOPPING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class AddressInUse(OSError):
@@ -73,18 +75,19 @@ def serve_feed(
         def stop(_: int, __: FrameType | None) -> None:
             server.should_exit = True
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
-        # Connections wait in the socket's queue from here on, so the feed is ready.
-        if ready_file is not None:
-            _write_ready_file(ready_file, feed, source)
-        if on_ready is not None:
-            on_ready(feed)
+        before = {number: signal.signal(number, stop) for number in _STOPPING_SIGNALS}
         try:
+            # Connections wait in the socket's queue from here on, so the feed is ready.
+            if ready_file is not None:
+                _write_ready_file(ready_file, feed, source)
+            if on_ready is not None:
+                on_ready(feed)
             server.run(sockets=[listener])
         finally:
             if ready_file is not None:
                 ready_file.unlink(missing_ok=True)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextmanager
@@ -108,6 +111,7 @@ def _server(app: Starlette) -> uvicorn.Server:
         access_log=False,
         lifespan="off",
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=3,
     )
     return _QuietServer(config)

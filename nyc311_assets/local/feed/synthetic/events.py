@@ -100,7 +100,7 @@ _KINDS = (
         (5, 5),
     ),
     _Kind(
-        "cold snap", ("HEAT/HOT WATER",), frozenset({11, 12, 1, 2, 3}), (4, 6), (2.0, 3.0), (5, 5)
+        "cold snap", ("HEAT/HOT WATER",), frozenset({11, 12, 1, 2, 3}), (4, 6), (1.6, 2.4), (5, 5)
     ),
     _Kind("rodent surge", ("Rodent",), frozenset(range(4, 11)), (6, 10), (2.5, 4.0), (1, 2)),
     _Kind(

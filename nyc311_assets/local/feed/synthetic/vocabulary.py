@@ -85,18 +85,7 @@ def vocabulary(units: Sequence[Unit], figures: Mapping[str, Any]) -> Vocabulary:
     codes = list(agencies)
     agency_of_unit = np.array([codes.index(unit.agency) for unit in units])
     same_agency = np.array(
-        [
-            next(
-                (
-                    other
-                    for other in range(number + 1, number + len(units))
-                    if agency_of_unit[other % len(units)] == agency_of_unit[number]
-                ),
-                number,
-            )
-            % len(units)
-            for number in range(len(units))
-        ]
+        [_next_of_agency(agency_of_unit, number) for number in range(len(units))]
     )
     channels = sorted({name for record in agencies.values() for name, _ in record["channels"]})
     kinds = np.array([figures["kinds"][code][:5] for code in codes])
@@ -141,6 +130,12 @@ def vocabulary(units: Sequence[Unit], figures: Mapping[str, Any]) -> Vocabulary:
             ]
         ),
     )
+
+
+def _next_of_agency(agency_of_unit: Int64s, unit: int) -> int:
+    """The next unit of the same agency, in a circle; itself if it is the only one."""
+    of_agency = np.flatnonzero(agency_of_unit == agency_of_unit[unit])
+    return int(of_agency[(np.searchsorted(of_agency, unit) + 1) % len(of_agency)])
 
 
 def _weights(choices: Sequence[Sequence[Any]]) -> list[float]:

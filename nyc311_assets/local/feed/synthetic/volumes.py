@@ -31,8 +31,9 @@ _DRIFT_KNOT_DAYS, _DRIFT_DEVIATION = 28, 0.06
 # Cold comes in spells: of the measured dispersion of HEAT/HOT WATER most is shared by days.
 _SPELL_KNOT_DAYS, _SPELL_DEVIATION = 6, 0.3
 _HEAT_DAILY_DISPERSION = 25.0
-# Boroughs differ from the city's day by less than the city's days differ.
-_BOROUGH_DISPERSION = 60.0
+# Half of a type's measured variance is that of its boroughs, unless they are too few to carry it.
+_BOROUGH_SHARE_OF_VARIANCE = 0.5
+_LEAST_BOROUGH_DISPERSION = 20.0
 
 # Measured against the same weekday a week and a fortnight before and after: Noise - Street/
 # Sidewalk on the holidays of 2023 and 2024, Illegal Parking and HEAT/HOT WATER on all of them.
@@ -82,7 +83,13 @@ class Volumes:
         self._hours /= self._hours.sum(axis=1, keepdims=True)
         self._weekdays = np.array([figures["weekdays"][u.weekday] for u in self.units]) / _PER_MILLE
         self._seasons = np.array([figures["seasons"][u.season] for u in self.units]) / _PER_MILLE
-        self._dispersions = np.array([_dispersion(u, figures["dispersions"]) for u in self.units])
+        measured = np.array([_dispersion(u, figures["dispersions"]) for u in self.units])
+        # A type's count is the sum of its boroughs': their noise partly cancels in it.
+        concentration = (self._places**2).sum(axis=1)
+        self._borough_dispersions = np.maximum(
+            concentration * measured / _BOROUGH_SHARE_OF_VARIANCE, _LEAST_BOROUGH_DISPERSION
+        )
+        self._city_dispersions = 1 / (1 / measured - concentration / self._borough_dispersions)
         self._is_noise = np.array([u.complaint_type.startswith("Noise -") for u in self.units])
         self._is_heat = np.array([u.season == "heat" for u in self.units])
         self._is_parking = np.array(
@@ -92,10 +99,17 @@ class Volumes:
         self._knots = lru_cache(maxsize=512)(self._drawn_knots)
         self.row_count = lru_cache(maxsize=8192)(self._row_count)
 
+    def usual(self, day: date) -> Floats:
+        """Requests per unit that the measured figures make a day expect."""
+        rates: Floats = self._rates * self._levels.at(day) * self._season(day) * self._weekday(day)
+        return rates
+
     def expected(self, day: date) -> Floats:
-        """Expected requests per unit and place (units x 6), with events, without chance."""
-        rates = self._rates * self._levels.at(day) * self._season(day) * self._weekday(day)
-        rates = rates * np.exp(self._drift(day))
+        """Requests per unit and place (units x 6) around which a day is drawn.
+
+        The usual ones, moved by each unit's wandering level and by the events of the day.
+        """
+        rates = self.usual(day) * np.exp(self._drift(day))
         table: Floats = rates[:, None] * self._places
         for event in events(self.seed, day, day):
             table[self._moved(event)] *= self._event_factor(event, day)
@@ -108,8 +122,9 @@ class Volumes:
         with the measured dispersion, and a smaller one per borough.
         """
         draw = np.random.default_rng([self.seed, _STREAM_COUNTS, day_number(day)])
-        city = draw.gamma(self._dispersions, 1 / self._dispersions)
-        boroughs = draw.gamma(_BOROUGH_DISPERSION, 1 / _BOROUGH_DISPERSION, self._places.shape)
+        city = draw.gamma(self._city_dispersions, 1 / self._city_dispersions)
+        local = np.broadcast_to(self._borough_dispersions[:, None], self._places.shape)
+        boroughs = draw.gamma(local, 1 / local)
         drawn: Int64s = draw.poisson(self.expected(day) * city[:, None] * boroughs)
         return drawn
 

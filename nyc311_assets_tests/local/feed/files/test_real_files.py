@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -80,12 +80,14 @@ def test_each_file_keeps_its_times(
     real_data: Path, name: str, dataset_id: str, key: str, created: str, form: str
 ) -> None:
     path = real_data / "rows" / name
-    expected = {row[key]: datetime.strptime(row[created], form) for row in records(path)}
+    expected = {
+        row[key]: datetime.strptime(row[created], form).replace(tzinfo=UTC) for row in records(path)
+    }
     rows = FileSource([path]).publication(dataset_id).all_rows
     found = dict(
         zip(
             rows.column("unique_key").to_pylist(),
-            rows.column("created_date").to_pylist(),
+            (moment.replace(tzinfo=UTC) for moment in rows.column("created_date").to_pylist()),
             strict=True,
         )
     )

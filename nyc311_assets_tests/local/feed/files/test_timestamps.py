@@ -74,7 +74,7 @@ def test_forms_may_be_mixed_and_null_stays_null() -> None:
 @pytest.mark.parametrize("text", ["yesterday", "2026-7-4", "13/32/2026 02:05:06 PM", "1783180800"])
 def test_what_is_no_timestamp_is_named(text: str) -> None:
     with pytest.raises(
-        RowFileError, match="f.csv, column created_date: 1 values are no timestamps"
+        RowFileError, match=r"f\.csv, column created_date: 1 values are no timestamps"
     ) as error:
         read("2026-07-04", text)
     assert repr(text) in str(error.value)

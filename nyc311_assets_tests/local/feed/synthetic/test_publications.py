@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -76,7 +77,7 @@ def history() -> list[dict[str, tuple[Any, ...]]]:
 def test_some_rows_come_late_and_none_ever_leaves(
     history: list[dict[str, tuple[Any, ...]]],
 ) -> None:
-    for before, after in zip(history, history[1:], strict=False):
+    for before, after in itertools.pairwise(history):
         assert before.keys() <= after.keys()
     final = len(history[-1])
     late = 1 - len(history[1]) / final
@@ -88,7 +89,7 @@ def test_an_update_never_goes_back_and_every_change_is_stamped(
     history: list[dict[str, tuple[Any, ...]]],
 ) -> None:
     changed, stamped_only = 0, 0
-    for before, after in zip(history, history[1:], strict=False):
+    for before, after in itertools.pairwise(history):
         for row_id, old in before.items():
             new = after[row_id]
             assert new[1] >= old[1]
@@ -105,7 +106,7 @@ def test_an_update_never_goes_back_and_every_change_is_stamped(
 def test_a_row_keeps_its_key_and_creation_and_stays_closed(
     history: list[dict[str, tuple[Any, ...]]],
 ) -> None:
-    for before, after in zip(history, history[1:], strict=False):
+    for before, after in itertools.pairwise(history):
         for row_id, old in before.items():
             new = after[row_id]
             assert (old[0], old[5]) == (new[0], new[5])

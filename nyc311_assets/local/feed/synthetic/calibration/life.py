@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def closing_hours(rows: pd.DataFrame) -> list[float | None]:
     found: list[float | None] = []
     for quantile in QUANTILES:
         position = int(np.searchsorted(share_closed, max(quantile, 1e-9) - 1e-9))
-        found.append(round(float(hours[position]), 3) if position < len(hours) else None)
+        found.append(round(float(hours[position]), 2) if position < len(hours) else None)
     return found
 
 
@@ -53,22 +53,28 @@ def _shares(values: pd.Series[str], most: int) -> list[tuple[str | None, int]]:
     ]
 
 
-def agency_table(rows: pd.DataFrame, full: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def agency_table(
+    rows: pd.DataFrame, full: pd.DataFrame, own: Collection[tuple[str, str]]
+) -> dict[str, dict[str, Any]]:
     """One record per agency: name, closing, statuses, texts, channels, facility.
 
     Args:
         rows: `observed` rows, for the closing times.
         full: Rows with the columns that the snapshots lack.
+        own: Types and agencies with closing times of their own, which the agency's leave out.
     """
+    units = pd.MultiIndex.from_frame(rows[["complaint_type", "agency"]])
+    has_own = units.isin(list(own))
     table: dict[str, dict[str, Any]] = {}
     for agency, mine in rows.groupby("agency"):
         known = full[full["agency"] == agency]
         is_open = known["closed_date"].isna()
         others = known if len(known) else full
+        rest = mine[~has_own[(rows["agency"] == agency).to_numpy()]]
         table[str(agency)] = {
             # The files are in the order of their dates: the last name is the one in use.
             "name": str(known["agency_name"].iloc[-1]) if len(known) else str(agency),
-            "closing_hours": closing_hours(mine),
+            "closing_hours": closing_hours(rest if len(rest) else mine),
             "open_status": _shares(known["status"][is_open], _MOST_STATUSES) or [("Open", 1)],
             "closed_text": _shares(known["resolution_description"][~is_open], _MOST_TEXTS)
             or [(None, 1)],

@@ -49,7 +49,9 @@ def calibration_table(folder: Path) -> dict[str, Any]:
             name: round(value, 1) for name, value in volumes.dispersions(daily).items()
         },
         "units": [_compact(unit, closing) for unit in units],
-        "agencies": life.agency_table(observed[observed["agency"].isin(now["agency"])], full),
+        "agencies": life.agency_table(
+            observed[observed["agency"].isin(now["agency"])], full, closing
+        ),
         "kinds": {
             agency: [round(share, 4) for share in shares]
             for agency, shares in places.kind_shares(now, full).items()

@@ -173,13 +173,14 @@ def hour_profiles(censuses: Sequence[Census], units: pd.MultiIndex) -> dict[Any,
 
     Thin profiles are pulled to the agency's, and those to the city's.
     """
-    rows = pd.concat(
-        [
-            census.rows[census.rows["created_date"].between(midnight - day, midnight, "left")]
-            for census in censuses
-            for midnight, day in [(pd.Timestamp(census.end).floor("D"), pd.Timedelta(days=1))]
-        ]
-    )
+    # A day that is only partly there would make its missing hours look quiet.
+    whole_days = [
+        census.rows[census.rows["created_date"].between(midnight - day, midnight, "left")]
+        for census in censuses
+        for midnight, day in [(pd.Timestamp(census.end).floor("D"), pd.Timedelta(days=1))]
+        if pd.Timestamp(census.start) <= midnight - day
+    ]
+    rows = pd.concat(whole_days)
     rows = rows[["complaint_type", "agency"]].assign(hour=rows["created_date"].dt.hour)
     city = _hours(rows, np.full(24, 1 / 24))
     agencies = {agency: _hours(part, city) for agency, part in rows.groupby("agency")}
@@ -218,16 +219,14 @@ def unit_table(
 
     The rate is that of the type's own daily series where it covers the year. Otherwise it is the
     ratio of what all censuses hold to what they would hold at one request a day, given weekday,
-    season, hour and the city's level at the time.
+    season, hour and the city's level at the time, scaled to the city's total.
     """
     now = pd.concat(
         [census.rows for census in censuses if pd.Timestamp(census.start).year >= _RATES_FROM_YEAR]
     )
     rows = pd.concat([census.rows for census in censuses])
     units = pd.MultiIndex.from_frame(now[UNIT].drop_duplicates().sort_values(UNIT))
-    hours = hour_profiles(
-        [census for census in censuses if pd.Timestamp(census.end).hour <= 1], units
-    )
+    hours = hour_profiles(censuses, units)
     city_places = (
         rows["borough"].str.strip().value_counts(normalize=True).reindex(PLACES, fill_value=0)
     )
@@ -258,7 +257,19 @@ def unit_table(
                 "details": _details(mine),
             }
         )
+    _fit_to_total(table, long_rates, totals["2025"] / 365)
     return sorted(table, key=lambda record: -record["rate"])
+
+
+def _fit_to_total(
+    table: Sequence[dict[str, Any]], fixed: Mapping[str, float], daily_total: float
+) -> None:
+    """Scale the rates that no series fixes, so that all rates add up to the city's."""
+    of_series = sum(record["rate"] for record in table if record["type"] in fixed)
+    others = sum(record["rate"] for record in table) - of_series
+    for record in table:
+        if record["type"] not in fixed:
+            record["rate"] *= (daily_total - of_series) / others
 
 
 def _details(rows: pd.DataFrame) -> list[tuple[str | None, str | None, int]]:
