@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,14 @@ class Job:
         spark: The cluster's session.
         city: The city whose requests are processed.
         config: What Dagster sent along.
+        attached_at: time.monotonic() when the job could begin its work.
     """
 
     pipes: PipesContext
     spark: SparkSession
     city: City
     config: JobConfig
+    attached_at: float = field(default_factory=time.monotonic)
 
     @property
     def partitions(self) -> tuple[date, ...]:
@@ -87,7 +90,8 @@ class Job:
 
     def report_materialized(self, metadata: Mapping[str, Any]) -> None:
         """Report that the asset is materialized; the last thing a job does."""
-        self.pipes.report_asset_materialization(metadata=metadata)
+        work_seconds = round(time.monotonic() - self.attached_at, 3)
+        self.pipes.report_asset_materialization(metadata={**metadata, "work_seconds": work_seconds})
 
 
 @contextmanager

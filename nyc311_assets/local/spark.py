@@ -95,6 +95,7 @@ class SparkServer:
         driver_memory: str = "4g",
         archive: bool = True,
         java_options: str = "",
+        prefix: Path | None = None,
     ) -> None:
         """Describe a server; `start` starts it.
 
@@ -103,11 +104,13 @@ class SparkServer:
             driver_memory: Java heap, in which everything runs, such as `4g`.
             archive: Whether to start from the class data archive, if there is one.
             java_options: More options for the Java runtime.
+            prefix: Root of the environment that keeps Delta's jars; by default this one.
         """
         self._home = home
         self._driver_memory = driver_memory
         self._archive = archive
         self._java_options = java_options
+        self._prefix = prefix
         self._token = secrets.token_urlsafe(24)
         self._process: KeptProcess | None = None
         self._port: int | None = None
@@ -146,7 +149,7 @@ class SparkServer:
             JarsMissing: Delta's jars are not there and cannot be fetched.
         """
         java = find_java()
-        jars = ensure_jars()
+        jars = ensure_jars(prefix=self._prefix)
         for folder in ("warehouse", "scratch", "temporary"):
             (self._home / folder).mkdir(parents=True, exist_ok=True)
         if self.log_path.exists():

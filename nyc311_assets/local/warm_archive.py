@@ -18,14 +18,27 @@ _DUMP_TIMEOUT_SECONDS = 180.0
 _LOCK_TIMEOUT_SECONDS = 600.0
 
 
+Exercise = Callable[[str, Path], None]
+
+
 class ArchiveNotMade(RuntimeError):
     """Java wrote no archive; Spark works without it, only its start is slower."""
 
 
-def ensure_archive(progress: Callable[[str], None] | None = None) -> Path:
+def ensure_archive(
+    progress: Callable[[str], None] | None = None,
+    prefix: Path | None = None,
+    exercise: Exercise | None = None,
+) -> Path:
     """Return the class data archive that SparkServer starts from; make it first if it is not there.
 
-    It is worth some seconds at every start of Spark and takes a minute or two to make.
+    It is worth some seconds at every start of Spark, takes a minute or two to make, and 220 MB.
+
+    Args:
+        progress: Told, in a sentence, what is going on when it takes time.
+        prefix: Root of the environment that keeps it; by default this one.
+        exercise: What is done with Spark, given its address and a scratch folder, so that Java loads
+            the classes that are worth keeping; by default, what the jobs do.
 
     Raises:
         ArchiveNotMade: Java wrote none.
@@ -33,7 +46,7 @@ def ensure_archive(progress: Callable[[str], None] | None = None) -> Path:
         JavaMissing: There is no Java 17 or newer.
         JarsMissing: Delta's jars are not there and cannot be fetched.
     """
-    jars = ensure_jars(progress)
+    jars = ensure_jars(progress, prefix)
     path = archive_path(jars)
     if path.exists():
         return path
@@ -41,22 +54,23 @@ def ensure_archive(progress: Callable[[str], None] | None = None) -> Path:
         if not path.exists():
             if progress is not None:
                 progress("Preparing Spark for quick starts")
-            _make(path)
+            _make(path, prefix, exercise or use_delta)
     return path
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, prefix: Path | None, exercise: Exercise) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="archive-") as scratch:
         made = Path(scratch) / path.name
         server = SparkServer(
             Path(scratch) / "home",
             driver_memory="2g",
             archive=False,
+            prefix=prefix,
             java_options=f'"-XX:ArchiveClassesAtExit={made}" -Xlog:disable -Xlog:all=error:stderr',
         )
         server.start(_START_TIMEOUT_SECONDS)
         try:
-            _use_delta(server.remote, Path(scratch) / "table")
+            exercise(server.remote, Path(scratch))
         finally:
             server.stop(_DUMP_TIMEOUT_SECONDS)
         if not made.exists():
@@ -64,8 +78,9 @@ def _make(path: Path) -> None:
         made.replace(path)
 
 
-def _use_delta(remote: str, table: Path) -> None:
-    """Do once what the jobs do: append, merge, replace a range, aggregate."""
+def use_delta(remote: str, folder: Path) -> None:
+    """Do once what the jobs do with a Delta table: append, merge, replace a range, aggregate."""
+    table = folder / "table"
     spark = SparkSession.builder.remote(remote).create()
     try:
         rows = spark.range(1000).selectExpr(

@@ -26,7 +26,7 @@ def message(payload: Any, method: Any = "report_custom_message") -> PipesMessage
 
 def chunks(folder: Path) -> list[list[Any]]:
     """Return what each chunk says, in their order."""
-    found = []
+    found: list[list[Any]] = []
     while (path := folder / chunk_name(len(found) + 1)).exists():
         lines = path.read_text().split("\n")
         found.append([json.loads(line)["params"]["payload"] for line in lines])

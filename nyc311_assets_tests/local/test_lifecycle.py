@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 from databricks.sdk.service import jobs
+from filelock import FileLock
 
 from nyc311_assets.local.lifecycle import (
     Workspace,
@@ -271,6 +272,17 @@ def test_a_server_that_does_not_start_shows_its_log(home: Path) -> None:
     paths.runs.write_text("a file where the runs' folder should be")
     with pytest.raises(WorkspaceError, match=r"ended while it started(.|\n)*FileExistsError"):
         ensure(home)
+
+
+def test_a_start_that_another_process_does_not_finish_is_told(home: Path) -> None:
+    paths = WorkspacePaths.of(home)
+    paths.create()
+    with (
+        FileLock(paths.start_lock),
+        ThreadPoolExecutor(1) as thread,
+        pytest.raises(WorkspaceError, match="Another process is starting the embedded workspace"),
+    ):
+        thread.submit(ensure_workspace, home, start_timeout_seconds=0.2).result()
 
 
 def test_a_second_server_of_a_home_gives_way(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,36 @@ def test_a_spark_that_does_not_end_a_session_is_told_and_left_if_it_is_another_s
 
 
 @pytest.mark.spark
+def test_a_spark_of_its_own_that_does_not_end_a_session_is_stopped(
+    tmp_path: Path, spark_server: SparkServer
+) -> None:
+    class Owned(ExternalSpark):
+        """Takes connections until it is stopped, and refuses to end sessions."""
+
+        is_owned = True
+        stopped = False
+
+        def stop(self) -> None:
+            self.stopped = True
+
+        def alive(self) -> bool:
+            return not self.stopped
+
+    sparks = [Owned(spark_server.remote.replace("token=", "token=wrong")) for _ in range(2)]
+    made = iter(sparks)
+    with running_workspace(tmp_path, lambda: next(made)) as workspace:
+        run_id = workspace.submit("import time; time.sleep(600)")
+        workspace.wait_for(run_id, lambda run: result(run).startswith("RUNNING"), "running")
+        workspace.client.jobs.cancel_run(run_id)
+        run = workspace.wait(run_id)
+        assert result(run) == "TERMINATED/CANCELED"
+        assert run.state is not None
+        assert "The Spark server had to be stopped" in str(run.state.state_message)
+        assert [spark.stopped for spark in sparks] == [True, False]
+        assert result(workspace.wait(workspace.submit("print('hello')"))) == "TERMINATED/SUCCESS"
+
+
+@pytest.mark.spark
 def test_a_closing_workspace_ends_its_runs(
     tmp_path: Path, shared_spark: Callable[[], ExternalSpark]
 ) -> None:

@@ -100,12 +100,14 @@ def script_task(
     )
 
 
-def execute(run: Run, *, instance: dg.DagsterInstance | None = None) -> Step:
+def execute(
+    run: Run, *, instance: dg.DagsterInstance | None = None, implicit: bool = False
+) -> Step:
     """Materialize an asset in this process by `run`, as the assets of the package do it."""
 
     @dg.asset
     def probe(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        return run(context).get_materialize_result(implicit_materialization=False)
+        return run(context).get_materialize_result(implicit_materialization=implicit)
 
     if instance is not None:
         return _execute(probe, instance)

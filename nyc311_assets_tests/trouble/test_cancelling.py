@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -14,13 +15,15 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from databricks.sdk.service import jobs
 
 from nyc311_assets.local.lifecycle import ensure_workspace
-from nyc311_assets_tests.proxy import Proxy, refusal
+from nyc311_assets.resources import remote_run
+from nyc311_assets_tests.proxy import Answer, Ask, Call, Proxy, refusal
 from nyc311_assets_tests.resources.probe import (
     HANG,
     Step,
     execute,
     hardened,
     hardened_with,
+    run_script,
     script_task,
     workspace_client,
 )
@@ -50,7 +53,7 @@ def newest_run(home: Path) -> int:
     [
         # The button in Dagster's UI, and Control-C in the terminal.
         (signal.SIGTERM, True, dg.DagsterRunStatus.CANCELED),
-        (signal.SIGINT, False, dg.DagsterRunStatus.FAILURE),
+        pytest.param(signal.SIGINT, False, dg.DagsterRunStatus.FAILURE, marks=pytest.mark.long),
     ],
 )
 def test_terminating_the_dagster_run_cancels_the_remote_run_and_records_no_materialization(
@@ -166,3 +169,28 @@ def test_an_interruption_is_not_hidden_by_a_workspace_that_does_not_cancel(
         assert "not your run" in step.logs
     finally:
         hardened(workspace_home).client.jobs.cancel_run(newest_run(workspace_home))
+
+
+def test_a_run_that_does_not_end_after_its_cancellation_is_not_waited_for_for_ever(
+    workspace_home: Path, tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never_ends(call: Call, ask: Ask) -> Answer:
+        answer = ask()
+        if not call.path.endswith("runs/get"):
+            return answer
+        state = {"state": {"life_cycle_state": "TERMINATING"}}
+        return answer.with_json(json.loads(answer.body) | state)
+
+    proxy.tamper = never_ends
+    monkeypatch.setattr(remote_run, "_CANCEL_WAIT_SECONDS", 0.3)
+    workspace = ensure_workspace(workspace_home)
+    client = hardened_with(
+        workspace_client(workspace, host=proxy.url),
+        workspace_home / "volumes",
+        timeout_seconds=30,
+        deadline_slack_seconds=-29.9,
+    )
+    step = run_script(client, tmp_path, HANG, {"PID_FILE": str(tmp_path / "pid")})
+    assert not step.succeeded
+    assert "was still TERMINATING after" in step.said
+    assert "and has not ended: look at it, it may still cost money and write" in step.logs

@@ -1,0 +1,165 @@
+"""Measures the road and prints a table; nothing here passes or fails."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+from rich.console import Console
+from rich.table import Table
+
+from nyc311_assets.definitions import build_definitions
+from nyc311_assets.local.dagster_home import prepare_dagster_home
+from nyc311_assets.local.lifecycle import ensure_workspace, stop_workspace
+from nyc311_assets.local.spark import SparkServer
+from nyc311_assets.partitions import daily_partitions
+from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.soda.client import SodaClient
+from nyc311_assets.settings import Settings
+from nyc311_assets_tests.bench.fetching import fetch_plainly, fetch_with_spark
+from nyc311_assets_tests.bench.steps import hardened_steps, stock_steps
+
+
+def main() -> None:
+    """Run the measurements that are asked for."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--days", type=int, default=90, help="days to fetch and to backfill")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of the short ones")
+    parser.add_argument(
+        "--only", choices=["fetch", "steps", "road"], action="append", help="just these"
+    )
+    arguments = parser.parse_args()
+    wanted = arguments.only or ["fetch", "steps", "road"]
+    console = Console(width=110)
+    console.print(
+        f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
+    table = Table("what", "median", "all rounds")
+    with tempfile.TemporaryDirectory(prefix="nyc311-bench-") as folder:
+        home = Path(folder) / "home"
+        settings = Settings(home=home, start_date=date(2024, 1, 1))
+        try:
+            if "fetch" in wanted:
+                _measure_fetching(console, table, settings, arguments.days)
+            if "steps" in wanted:
+                _measure_steps(console, table, settings, arguments.rounds)
+            if "road" in wanted:
+                _measure_road(console, table, settings, arguments.days, arguments.rounds)
+        finally:
+            stop_workspace(home)
+    console.print(table)
+
+
+def _add(table: Table, what: str, values: list[float], unit: str) -> None:
+    shown = ", ".join(f"{value:,.1f}" for value in values)
+    table.add_row(what, f"{statistics.median(values):,.1f} {unit}", shown)
+
+
+def _timed(console: Console, what: str, work: Callable[[], object]) -> float:
+    console.print(f"{what} …")
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _measure_fetching(console: Console, table: Table, settings: Settings, days: int) -> None:
+    """Rows a second from the embedded feed into Delta, cold answers, both on these cores."""
+    url = ensure_workspace(settings.home).feed_url
+    last = _newest_partition(settings) - timedelta(days=1)
+    wanted = [last - timedelta(days=age) for age in range(days)]
+    server = SparkServer(settings.home / "bench-spark")
+    server.start()
+    try:
+        with SodaClient(url) as client:
+            dataset = NEW_YORK.datasets[-1].dataset_id
+            rows = sum(client.rows_per_day(dataset, wanted[-1], wanted[0]).values())
+        fetch_with_spark(server.remote, url, wanted[:2], settings.home / "warm-up")
+        for name, work in (
+            (
+                "soda data source → Delta",
+                lambda: fetch_with_spark(server.remote, url, wanted, settings.home / "spark"),
+            ),
+            (
+                "plain loop: httpx, offset pages → pandas → delta-rs",
+                lambda: fetch_plainly(url, wanted, settings.home / "plain"),
+            ),
+        ):
+            seconds = _timed(console, f"{name}, {days} days, {rows:,} rows", work)
+            _add(table, f"{name} ({days} days)", [rows / seconds], "rows/s")
+    finally:
+        server.stop()
+
+
+def _measure_steps(console: Console, table: Table, settings: Settings, rounds: int) -> None:
+    """Seconds of a step that does nothing but attach to Spark, on a warm workspace."""
+    workspace = ensure_workspace(settings.home)
+    hardened_steps(workspace, settings.home, 1)
+    for name, work in (("our client", hardened_steps), ("stock client, poll 0.2 s", stock_steps)):
+        seconds = [
+            _timed(console, name, lambda work=work: work(workspace, settings.home, 1))  # type: ignore[misc] # a lambda per client
+            for _ in range(rounds)
+        ]
+        _add(table, f"a step that only attaches to Spark: {name}", seconds, "s")
+
+
+def _newest_partition(settings: Settings) -> date:
+    key = daily_partitions(settings).get_last_partition_key()
+    return date.fromisoformat(key or settings.start_date.isoformat())
+
+
+def _measure_road(
+    console: Console, table: Table, settings: Settings, days: int, rounds: int
+) -> None:
+    """A backfill, then new days on the warm workspace, through Dagster."""
+    os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings.dagster_home))
+    last = _newest_partition(settings) - timedelta(days=rounds)
+    definitions = build_definitions(settings, in_production=False)
+    with dg.DagsterInstance.get() as instance:
+
+        def run(first: date, until: date) -> dg.ExecuteInProcessResult:
+            result = definitions.resolve_job_def("daily").execute_in_process(
+                instance=instance,
+                tags={
+                    "dagster/asset_partition_range_start": first.isoformat(),
+                    "dagster/asset_partition_range_end": until.isoformat(),
+                },
+            )
+            if not result.success:
+                sys.exit("The run failed; its messages are above.")
+            return result
+
+        first = last - timedelta(days=days - 1)
+        seconds = _timed(console, f"backfill of {days} days", lambda: run(first, last))
+        _add(table, f"backfill of {days} days, all assets", [seconds], "s")
+        table.add_row("its Dagster runs", str(instance.get_runs_count()), "")
+        walls, overheads = [], []
+        for age in range(rounds):
+            day = last + timedelta(days=age + 1)
+            started = time.perf_counter()
+            console.print(f"one new day, {day} …")
+            work = _work_seconds(run(day, day))
+            walls.append(time.perf_counter() - started)
+            overheads.append(walls[-1] - work)
+        _add(table, "one new day, three layers, warm", walls, "s")
+        _add(table, "of it Dagster, Pipes, Spark attachment", overheads, "s")
+
+
+def _work_seconds(result: dg.ExecuteInProcessResult) -> float:
+    metadata = (
+        event.step_materialization_data.materialization.metadata
+        for event in result.get_asset_materialization_events()
+    )
+    return sum(float(str(values["work_seconds"].value)) for values in metadata)
+
+
+if __name__ == "__main__":
+    main()
