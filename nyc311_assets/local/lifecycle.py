@@ -4,34 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 from filelock import FileLock, Timeout
 
+from nyc311_assets.local.contact import (
+    Found,
+    WorkspaceError,
+    await_end,
+    call,
+    is_running,
+    kill,
+    look,
+)
 from nyc311_assets.local.feed_process import FEED_MODULE
 from nyc311_assets.local.paths import WorkspacePaths
 from nyc311_assets.local.state import ServerState, read_state
 
-_HEALTH_TIMEOUT_SECONDS = 3.0
-_HEALTH_ATTEMPTS = 3
-_CLAIM_TIMEOUT_SECONDS = 150.0
 _END_TIMEOUT_SECONDS = 60.0
 _LOOK_INTERVAL_SECONDS = 0.05
 _SHOWN_LINES = 15
 
-
-class WorkspaceError(RuntimeError):
-    """The embedded workspace is not to be had; the message says why, and what to do."""
+__all__ = [
+    "Workspace",
+    "WorkspaceError",
+    "WorkspaceStatus",
+    "ensure_workspace",
+    "stop_workspace",
+    "workspace_status",
+]
 
 
 @dataclass(frozen=True)
@@ -89,15 +97,6 @@ class WorkspaceStatus:
         )
 
 
-class _Found(Enum):
-    """What is behind a state file."""
-
-    NOTHING = "no such process, or another program has its port"
-    SERVING = "the server of this home"
-    ENDING = "the server of this home, which is about to end"
-    HUNG = "the server's process, which does not answer"
-
-
 def ensure_workspace(
     home: Path,
     *,
@@ -124,7 +123,7 @@ def ensure_workspace(
     paths = WorkspacePaths.of(home)
     wanted = {"feed_rows": _absolute(feed_rows), "idle_minutes": idle_minutes}
     state = read_state(paths.state)
-    if state is not None and _look(state) is _Found.SERVING:
+    if state is not None and look(state) is Found.SERVING:
         workspace = _claim(paths, state, wanted)
         if workspace is not None:
             return workspace
@@ -137,7 +136,7 @@ def ensure_workspace(
                 workspace = _claim(paths, state, wanted)
                 if workspace is not None:
                     return workspace
-                _await_end(state, deadline)
+                await_end(state, deadline)
     except Timeout as error:
         raise WorkspaceError(
             f"Another process is starting the embedded workspace of {paths.home} and has not "
@@ -156,10 +155,10 @@ def workspace_status(home: Path) -> WorkspaceStatus | None:
     """
     paths = WorkspacePaths.of(home)
     state = read_state(paths.state)
-    if state is None or _look(state) is not _Found.SERVING:
+    if state is None or look(state) is not Found.SERVING:
         return None
     with contextlib.suppress(httpx.TransportError):
-        answer = _call(state, "GET", "status")
+        answer = call(state, "GET", "status")
         if answer.status_code == httpx.codes.OK:
             return _status(paths, state, answer.json())
     return None
@@ -178,12 +177,12 @@ def stop_workspace(home: Path) -> bool:
     """
     paths = WorkspacePaths.of(home)
     state = read_state(paths.state)
-    if state is None or _look(state) is _Found.NOTHING:
+    if state is None or look(state) is Found.NOTHING:
         paths.state.unlink(missing_ok=True)
         return False
     with contextlib.suppress(httpx.TransportError):
-        _call(state, "POST", "stop", {})
-    _await_end(state, time.monotonic() + _END_TIMEOUT_SECONDS)
+        call(state, "POST", "stop", {})
+    await_end(state, time.monotonic() + _END_TIMEOUT_SECONDS)
     paths.state.unlink(missing_ok=True)
     return True
 
@@ -194,13 +193,13 @@ def _serving_state(
     """Return the state of a server that serves; make room for a new one and start it if need be."""
     state = read_state(paths.state)
     if state is not None:
-        found = _look(state)
-        if found is _Found.SERVING:
+        found = look(state)
+        if found is Found.SERVING:
             return state
-        if found is _Found.ENDING:
-            _await_end(state, deadline)
-        elif found is _Found.HUNG:
-            _kill(state)
+        if found is Found.ENDING:
+            await_end(state, deadline)
+        elif found is Found.HUNG:
+            kill(state)
     paths.state.unlink(missing_ok=True)
     return _start(paths, idle_minutes, feed_module, deadline)
 
@@ -226,9 +225,9 @@ def _start(
     pid = int(started.stdout)
     while time.monotonic() < deadline:
         state = read_state(paths.state)
-        if state is not None and state.pid == pid and _look(state) is _Found.SERVING:
+        if state is not None and state.pid == pid and look(state) is Found.SERVING:
             return state
-        if not _is_running(pid):
+        if not is_running(pid):
             raise WorkspaceError(
                 f"The embedded workspace of {paths.home} ended while it started.\n{_log_tail(paths)}"
             )
@@ -242,7 +241,7 @@ def _start(
 def _claim(paths: WorkspacePaths, state: ServerState, wanted: dict[str, Any]) -> Workspace | None:
     """Keep a server awake, and have it start the feed; return None if it is ending or gone."""
     try:
-        answer = _call(state, "POST", "claim", wanted)
+        answer = call(state, "POST", "claim", wanted)
     except httpx.TransportError:
         return None
     if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
@@ -255,92 +254,6 @@ def _claim(paths: WorkspacePaths, state: ServerState, wanted: dict[str, Any]) ->
         token=state.token,
         feed_url=answer.json()["feed_url"],
         pid=state.pid,
-    )
-
-
-def _look(state: ServerState) -> _Found:
-    """Find out what is behind a state: ask at its port, and look at its process."""
-    for _ in range(_HEALTH_ATTEMPTS):
-        if not _process_lives(state):
-            return _Found.NOTHING
-        challenge = secrets.token_hex(16)
-        try:
-            answer = httpx.get(
-                f"{state.host}/embedded/health",
-                params={"challenge": challenge},
-                timeout=_HEALTH_TIMEOUT_SECONDS,
-                trust_env=False,
-            )
-        except httpx.TimeoutException:
-            continue
-        except httpx.TransportError:
-            # Its port is closed: it ends, or was just about to be ready.
-            return _Found.ENDING
-        return _judge(state, challenge, answer)
-    return _Found.HUNG
-
-
-def _judge(state: ServerState, challenge: str, answer: httpx.Response) -> _Found:
-    try:
-        health = answer.json()
-        proof = str(health["proof"])
-        stopping = bool(health["stopping"])
-    except (ValueError, KeyError, TypeError):
-        return _Found.NOTHING
-    if not secrets.compare_digest(proof, state.proof(challenge)):
-        return _Found.NOTHING
-    return _Found.ENDING if stopping else _Found.SERVING
-
-
-def _process_lives(state: ServerState) -> bool:
-    """Tell whether the very process that left a state still lives; its id may be another's by now."""
-    try:
-        started = psutil.Process(state.pid).create_time()
-    except psutil.NoSuchProcess:
-        return False
-    return abs(started - state.process_started) < 1 and _is_running(state.pid)
-
-
-def _is_running(pid: int) -> bool:
-    """Tell whether a process runs: one that has ended and was not collected yet does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _await_end(state: ServerState, deadline: float) -> None:
-    """Wait until a server has ended; kill it if it does not."""
-    while _process_lives(state):
-        if time.monotonic() > deadline:
-            _kill(state)
-        time.sleep(_LOOK_INTERVAL_SECONDS)
-
-
-def _kill(state: ServerState) -> None:
-    """Kill a server; its keepers end its children."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(state.pid)
-        process.kill()
-        with contextlib.suppress(psutil.TimeoutExpired):
-            process.wait(_END_TIMEOUT_SECONDS)
-    if _process_lives(state):
-        raise WorkspaceError(
-            f"The embedded workspace of {state.home} (process {state.pid}) does not end, not even by "
-            "kill -9. Restart the machine, or use another home (NYC311_HOME)."
-        )
-
-
-def _call(
-    state: ServerState, method: str, name: str, body: dict[str, Any] | None = None
-) -> httpx.Response:
-    return httpx.request(
-        method,
-        f"{state.host}/api/embedded/{name}",
-        json=body,
-        headers={"Authorization": f"Bearer {state.token}"},
-        timeout=_CLAIM_TIMEOUT_SECONDS,
-        trust_env=False,
     )
 
 

@@ -18,25 +18,13 @@ from nyc311_assets.local.java import find_java
 from nyc311_assets.local.processes import KeptProcess
 from nyc311_assets.local.spark_home import find_spark_home, spark_environment
 from nyc311_assets.local.spark_remote import DEFAULT_PORT, remote_address
+from nyc311_assets.local.spark_settings import LOG4J, spark_settings
 
 USER_ID = "nyc311"
 _STARTED = re.compile(r"Spark Connect server started at: \S*:(\d+)")
 _LOOK_INTERVAL_SECONDS = 0.05
 _CONNECT_TIMEOUT_SECONDS = 2.0
 _SHOWN_LINES = 15
-_LOG4J = """\
-rootLogger.level = warn
-rootLogger.appenderRef.console.ref = console
-appender.console.type = Console
-appender.console.name = console
-appender.console.target = SYSTEM_ERR
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %p %c{1}: %m%n%ex
-logger.server.name = org.apache.spark.sql.connect.service.SparkConnectServer
-logger.server.level = info
-logger.native.name = org.apache.hadoop.util.NativeCodeLoader
-logger.native.level = error
-"""
 
 
 class SparkNotStarted(RuntimeError):
@@ -227,7 +215,7 @@ class SparkServer:
     def _write_properties(self, jars: Path) -> Path:
         """Write the settings to a file that only this user can read: one of them is the token."""
         log4j = self._home / "log4j2.properties"
-        log4j.write_text(_LOG4J)
+        log4j.write_text(LOG4J)
         java_options = [
             _quoted(f"-Dlog4j2.configurationFile={log4j.as_uri()}"),
             _quoted(f"-Djava.io.tmpdir={self._home / 'temporary'}"),
@@ -312,34 +300,6 @@ class ExternalSpark:
     def stop(self) -> None:
         """Leave it alone, and do not wait for it any longer."""
         self._left.set()
-
-
-def spark_settings(cores: int) -> dict[str, str]:
-    """Return Spark's settings for tables of some hundred thousand rows on one machine.
-
-    Args:
-        cores: Number of cores that Spark may use.
-    """
-    tasks = str(max(2, cores))
-    return {
-        "spark.app.name": "nyc311_assets",
-        "spark.master": "local[*]",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.connect.grpc.binding.address": "127.0.0.1",
-        "spark.connect.grpc.binding.port": "0",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": tasks,
-        "spark.default.parallelism": tasks,
-        "spark.sql.adaptive.enabled": "true",
-        "spark.sql.sources.parallelPartitionDiscovery.parallelism": tasks,
-        # Delta splits a table's state into 50 parts; for small tables that is 50 empty tasks a look.
-        "spark.databricks.delta.snapshotPartitions": "2",
-    }
 
 
 def _quoted(option: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -52,10 +53,18 @@ def family(pid: int) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
+def command_lines(processes: list[psutil.Process]) -> list[str]:
+    """Return the command lines of those that have not ended meanwhile."""
+    lines = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            lines.append(" ".join(process.cmdline()))
+    return lines
+
+
 def await_end(processes: list[psutil.Process]) -> None:
     _, left = psutil.wait_procs(processes, timeout=20)
-    left = [process for process in left if process.status() != psutil.STATUS_ZOMBIE]
-    assert not left
+    assert not command_lines(left)
 
 
 def submit(workspace: Workspace, folder: Path, script: str) -> int:
@@ -110,8 +119,9 @@ def test_only_this_user_reads_the_token(home: Path) -> None:
     assert stat.S_IMODE(paths.folder.stat().st_mode) == 0o700
     assert workspace.token not in repr(workspace)
     assert workspace.token not in paths.log.read_text()
-    command_lines = [" ".join(process.cmdline()) for process in family(workspace.pid)]
-    assert not any(workspace.token in line for line in command_lines)
+    lines = command_lines(family(workspace.pid))
+    assert lines
+    assert not any(workspace.token in line for line in lines)
 
 
 def test_it_leaves_the_session_of_whoever_started_it(home: Path) -> None:
@@ -135,12 +145,8 @@ print(ensure_workspace(Path({str(home)!r}), feed_module={STANDIN_FEED!r}).pid)
 
     with ThreadPoolExecutor(4) as threads:
         assert len(set(threads.map(start, range(4)))) == 1
-    servers = [
-        process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if "nyc311_assets.local" in (process.info["cmdline"] or ())
-        and str(home) in process.cmdline()
-    ]
+    lines = command_lines(list(psutil.process_iter()))
+    servers = [line for line in lines if "nyc311_assets.local " in line and str(home) in line]
     assert len(servers) == 1
 
 
@@ -243,7 +249,7 @@ def test_another_program_at_its_port_does_not_get_to_see_the_token(home: Path) -
 def test_a_server_that_hangs_is_killed_and_replaced(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nyc311_assets.local.lifecycle._HEALTH_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("nyc311_assets.local.contact._HEALTH_TIMEOUT_SECONDS", 0.3)
     first = ensure(home)
     processes = family(first.pid)
     os.kill(first.pid, signal.SIGSTOP)
@@ -355,7 +361,7 @@ def test_a_killed_server_takes_spark_and_feed_along(home: Path, tmp_path: Path) 
     submit(workspace, tmp_path, script)
     await_log(home)
     processes = family(workspace.pid)
-    names = " ".join(word for process in processes for word in process.cmdline())
+    names = " ".join(command_lines(processes))
     assert "SparkConnectServer" in names
     assert "nyc311_assets.local.feed" in names
     os.kill(workspace.pid, signal.SIGKILL)
