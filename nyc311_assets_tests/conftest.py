@@ -19,6 +19,8 @@ from nyc311_assets.local.spark import SparkServer
 # LC_: the embedded workspace passes locale variables on to its tasks, and few others.
 _SESSION_VARIABLE = "LC_NYC311_TEST_SESSION"
 _ENDING_SECONDS = 10.0
+# The second compiler would still be busy when the tests are over.
+_FOR_A_SHORT_LIFE = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _FOR_FEW_ROWS = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
@@ -56,7 +58,9 @@ def _processes_of(session: str) -> dict[psutil.Process, str]:
 @pytest.fixture(scope="session")
 def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkServer]:
     """One Spark Connect server with Delta for all tests that ask for it."""
-    server = SparkServer(tmp_path_factory.mktemp("spark"), driver_memory="2g")
+    server = SparkServer(
+        tmp_path_factory.mktemp("spark"), driver_memory="2g", java_options=_FOR_A_SHORT_LIFE
+    )
     server.start(timeout_seconds=120)
     yield server
     server.stop()

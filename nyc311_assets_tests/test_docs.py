@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from nyc311_assets.pipeline.checks import GOLD_CHECKS, RAW_CHECKS, SILVER_CHECKS
@@ -108,9 +109,17 @@ def test_dagster_dev_shows_the_assets_in_the_home(
         try:
             assets = _assets_of(f"http://127.0.0.1:{port}/graphql", process)
         finally:
-            process.terminate()
-            process.wait(timeout=60)
+            _stop(psutil.Process(process.pid))
     assert assets == {"raw_311", "silver_requests", "gold_daily_counts"}, log.read_text("utf-8")
+
+
+def _stop(process: psutil.Process) -> None:
+    family = [process, *process.children(recursive=True)]
+    process.terminate()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    for each in alive:
+        each.kill()
+    psutil.wait_procs(alive, timeout=10)
 
 
 def _free_port() -> int:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -22,7 +23,7 @@ from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import BATCHES, RAW_311
 from nyc311_assets.pipeline.days import plan_pull
 from nyc311_assets.pipeline.soda.client import SodaClient
-from nyc311_assets.pipeline.soda.errors import EmptyPullError
+from nyc311_assets.pipeline.soda.errors import EmptyPullError, is_source_moved
 from nyc311_assets.pipeline.soda.reconcile import reconcile
 from nyc311_assets.pipeline.soda.source import SodaDataSource, soda_options
 from nyc311_assets.pipeline.soda.version import DatasetVersion
@@ -87,27 +88,16 @@ def ingest(
         return recorded
 
     plan = plan_pull(city, ingestion_dates)
-    pull = _prepare(city, client, fetch.url, plan, known_sources(batches))
-    spark.dataSource.register(SodaDataSource)
-    frame = (
-        spark.read.format("soda")
-        .options(
-            **soda_options(
-                city,
-                url=fetch.url,
-                app_token=fetch.app_token,
-                request_dates=tuple(plan),
-                versions=pull.versions,
-                parallel_requests=fetch.parallel_requests,
-                cache_path=fetch.cache_folder,
-                cache_source=pull.cache_source,
-                progress_path=fetch.progress_folder,
-                rows_per_day=pull.expected,
-            )
-        )
-        .load()
-    )
-    raw.append_once(_with_batch(frame, plan, batch_id, now), f"raw_311:{batch_id}")
+    known = known_sources(batches)
+    pull = _prepare(city, client, fetch.url, plan, known)
+    try:
+        _append(raw, city, fetch, pull, plan, batch_id, now)
+    except PySparkException as error:
+        if not is_source_moved(error):
+            raise
+        # The source published while it was read, and nothing was written: once more, all of it.
+        pull = _prepare(city, client, fetch.url, plan, known)
+        _append(raw, city, fetch, pull, plan, batch_id, now)
     landed = _landed(raw, plan, batch_id)
     expected = pull.expected
     if any(landed.get(day, 0) > count for day, count in expected.items()):
@@ -167,6 +157,33 @@ def _prepare(
             "it publishes them."
         )
     return _Pull(source, versions, reach, expected)
+
+
+def _append(
+    raw: Table,
+    city: City,
+    fetch: Fetch,
+    pull: _Pull,
+    plan: Mapping[date, date],
+    batch_id: str,
+    now: datetime,
+) -> None:
+    """Read the planned request dates and append their rows, all or none."""
+    raw.spark.dataSource.register(SodaDataSource)
+    options = soda_options(
+        city,
+        url=fetch.url,
+        app_token=fetch.app_token,
+        request_dates=tuple(plan),
+        versions=pull.versions,
+        parallel_requests=fetch.parallel_requests,
+        cache_path=fetch.cache_folder,
+        cache_source=pull.cache_source,
+        progress_path=fetch.progress_folder,
+        rows_per_day=pull.expected,
+    )
+    frame = raw.spark.read.format("soda").options(**options).load()
+    raw.append_once(_with_batch(frame, plan, batch_id, now), f"raw_311:{batch_id}")
 
 
 def by_dataset(city: City, request_dates: Iterable[date]) -> dict[str, list[date]]:

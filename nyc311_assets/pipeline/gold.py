@@ -6,7 +6,6 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -182,59 +181,70 @@ def daily_counts(
         .withColumn("request_date", F.explode(F.sequence("first_day", ahead)))
         .drop("first_day", "last_day")
     )
-    spark = requests.sparkSession
-    complete = sorted(day for day, state in states.items() if state.is_complete)
-    final = sorted(day for day, state in states.items() if state.is_final)
     filled = (
         calendar.join(counted, ["request_date", *_SERIES], "left")
-        .withColumn("requests", F.coalesce("requests", F.lit(0).cast("bigint")))
-        .withColumn("closed", F.coalesce("closed", F.lit(0).cast("bigint")))
-        .withColumn("is_complete", _is_among(complete))
-        .withColumn("is_final", _is_among(final))
-        .withColumn("known", F.when(F.col("is_complete"), F.col("requests")))
-        .withColumn("ordinal", F.datediff("request_date", F.lit(first)))
-        .withColumn("seen", F.when(F.col("requests") > 0, F.col("ordinal")))
-    )
-    # Before its first request a series has no row; on such a complete day its count is zero.
-    days = spark.createDataFrame([(day,) for day in complete], "known_date DATE")
-    by_day = Window.partitionBy(*_SERIES).orderBy("ordinal")
-    featured = filled.withColumn("last_seen", F.last("seen", ignorenulls=True).over(by_day))
-    for lag in _LAGS:
-        there = F.first("known").over(by_day.rangeBetween(-lag, -lag))
-        featured = featured.withColumn(f"lag_{lag}", there)
-    for window in _ROLLING:
-        before = by_day.rangeBetween(-window, -1)
-        featured = featured.withColumn(f"sum_{window}", F.sum("known").over(before))
-    active = F.col("ordinal") - F.col("last_seen") < ACTIVE_DAYS
-    wanted = featured.where(active & F.col("request_date").isin(list(affected)))
-    return _with_known_days(wanted, days).select(*DAILY_COUNTS.column_names)
-
-
-def _is_among(days: list[date]) -> Any:
-    return F.col("request_date").isin(days) if days else F.lit(False)
-
-
-def _with_known_days(rows: DataFrame, days: DataFrame) -> DataFrame:
-    """Turn sums into means over complete days, and lags of unborn series into zeros."""
-    dates = rows.select("request_date").distinct()
-    offset = F.datediff("request_date", "known_date")
-    known = (
-        dates.join(days, offset.between(1, max(_ROLLING)), "left")
-        .groupBy("request_date")
-        .agg(
-            *(F.count_if(offset.between(1, window)).alias(f"n_{window}") for window in _ROLLING),
-            *(F.max(offset == lag).alias(f"has_{lag}") for lag in _LAGS),
+        .join(F.broadcast(_day_facts(requests.sparkSession, since, until, states)), "request_date")
+        .withColumns(
+            {
+                "requests": F.coalesce("requests", F.lit(0).cast("bigint")),
+                "closed": F.coalesce("closed", F.lit(0).cast("bigint")),
+                "ordinal": F.datediff("request_date", F.lit(first)),
+            }
+        )
+        .withColumns(
+            {
+                "known": F.when(F.col("is_complete"), F.col("requests")),
+                "seen": F.when(F.col("requests") > 0, F.col("ordinal")),
+            }
         )
     )
-    joined = rows.join(F.broadcast(known), "request_date")
+    by_day = Window.partitionBy(*_SERIES).orderBy("ordinal")
+    features = {"last_seen": F.last("seen", ignorenulls=True).over(by_day)}
     for lag in _LAGS:
-        zero = F.when(F.col(f"has_{lag}"), F.lit(0).cast("bigint"))
-        joined = joined.withColumn(f"lag_{lag}", F.coalesce(f"lag_{lag}", zero))
+        features[f"lag_{lag}"] = F.first("known").over(by_day.rangeBetween(-lag, -lag))
     for window in _ROLLING:
+        features[f"sum_{window}"] = F.sum("known").over(by_day.rangeBetween(-window, -1))
+    featured = filled.withColumns(features)
+    active = F.col("ordinal") - F.col("last_seen") < ACTIVE_DAYS
+    wanted = featured.where(active & F.col("request_date").isin(list(affected)))
+    mended = {}
+    for lag in _LAGS:
+        # Before its first request a series has no row: on a complete day its count is zero.
+        zero = F.when(F.col(f"is_known_{lag}"), F.lit(0).cast("bigint"))
+        mended[f"lag_{lag}"] = F.coalesce(f"lag_{lag}", zero)
+    for window in _ROLLING:
+        days_known = F.col(f"days_known_{window}")
         total = F.coalesce(f"sum_{window}", F.lit(0))
-        mean = F.when(F.col(f"n_{window}") > 0, total / F.col(f"n_{window}"))
-        joined = joined.withColumn(f"rolling_mean_{window}", mean)
-    return joined
+        mended[f"rolling_mean_{window}"] = F.when(days_known > 0, total / days_known)
+    return wanted.withColumns(mended).select(*DAILY_COUNTS.column_names)
+
+
+def _day_facts(
+    spark: SparkSession, since: date, until: date, states: Mapping[date, DayState]
+) -> DataFrame:
+    """Per day: its state, which days that its lags look at are complete, and how many before it."""
+    complete = {day for day, state in states.items() if state.is_complete}
+    final = {day for day, state in states.items() if state.is_final}
+
+    def facts(day: date) -> tuple[date | bool | int, ...]:
+        before = [day - timedelta(days=age) in complete for age in range(max(_ROLLING) + 1)]
+        return (
+            day,
+            day in complete,
+            day in final,
+            *(before[lag] for lag in _LAGS),
+            *(sum(before[1 : window + 1]) for window in _ROLLING),
+        )
+
+    days = [since + timedelta(days=ahead) for ahead in range((until - since).days + 1)]
+    schema = ", ".join(
+        [
+            "request_date DATE, is_complete BOOLEAN, is_final BOOLEAN",
+            *(f"is_known_{lag} BOOLEAN" for lag in _LAGS),
+            *(f"days_known_{window} INT" for window in _ROLLING),
+        ]
+    )
+    return spark.createDataFrame([facts(day) for day in days], schema)
 
 
 def _changed_days(requests: Table, watermark: int | None, first: date, last: date) -> set[date]:

@@ -48,10 +48,14 @@ def parse(bronze: DataFrame, city: City) -> DataFrame:
     zone = city.time_zone.key
     return (
         rows.select("*", *typed)
-        .withColumn("created_at", F.to_utc_timestamp("created_local", zone))
-        .withColumn("closed_at", F.to_utc_timestamp("closed_local", zone))
-        .withColumn("request_date", F.to_date("created_local"))
-        .withColumn("content_hash", F.xxhash64("payload"))
+        .withColumns(
+            {
+                "created_at": F.to_utc_timestamp("created_local", zone),
+                "closed_at": F.to_utc_timestamp("closed_local", zone),
+                "request_date": F.to_date("created_local"),
+                "content_hash": F.xxhash64("payload"),
+            }
+        )
         .drop("source")
     )
 

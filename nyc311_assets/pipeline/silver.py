@@ -128,7 +128,8 @@ def refine(
     requests.merge(
         "changed_requests",
         _same_request(request_dates),
-        f"WHEN MATCHED AND ({_HAS_NEWS}) THEN UPDATE SET {_assignments(requests.contract)} "
+        f"WHEN MATCHED AND {_IS_NEWER} THEN {_take_over(requests.contract)} "
+        f"WHEN MATCHED AND ({_IS_EARLIER}) THEN {_EARLIER_DATES} "
         "WHEN NOT MATCHED THEN INSERT *",
     )
     version, metrics = _merge_metrics(requests, before)
@@ -219,7 +220,7 @@ def changes(staged: DataFrame, requests: DataFrame, request_dates: Collection[da
     known = requests.where(f"request_date IN ({date_list(request_dates)})").alias("target")
     news = (
         found.join(known, F.expr(_same_request(request_dates)), "left")
-        .where(F.expr(f"target.unique_key IS NULL OR ({_HAS_NEWS})"))
+        .where(F.expr(f"target.unique_key IS NULL OR {_IS_NEWER} OR {_IS_EARLIER}"))
         .select(
             "source.batch_id", "source.source_row_id", "source.first_seen", "source.last_changed"
         )
@@ -231,11 +232,12 @@ def _ranked(staged: DataFrame) -> DataFrame:
     per_request = Window.partitionBy("unique_key")
     newest_first = per_request.orderBy(*(F.col(name).desc() for name in _VERSION))
     same_content = Window.partitionBy("unique_key", "content_hash")
-    return (
-        staged.where(F.size("reasons") == 0)
-        .withColumn("rank", F.row_number().over(newest_first))
-        .withColumn("first_seen", F.min("ingestion_date").over(per_request))
-        .withColumn("last_changed", F.min("ingestion_date").over(same_content))
+    return staged.where(F.size("reasons") == 0).withColumns(
+        {
+            "rank": F.row_number().over(newest_first),
+            "first_seen": F.min("ingestion_date").over(per_request),
+            "last_changed": F.min("ingestion_date").over(same_content),
+        }
     )
 
 
@@ -298,9 +300,15 @@ _IS_NEWER = (
     "struct(source.ingested_at, source.source_row_id) > "
     "struct(target.ingested_at, target.source_row_id)))"
 )
-_HAS_NEWS = (
-    f"{_IS_NEWER} OR source.first_seen < target.first_seen OR "
+_IS_EARLIER = (
+    "source.first_seen < target.first_seen OR "
     f"(NOT ({_OTHER_CONTENT}) AND source.last_changed < target.last_changed)"
+)
+# The earliest ingestion date of the request, and of its present content.
+_EARLIER_DATES = (
+    "UPDATE SET target.first_seen = least(source.first_seen, target.first_seen), "
+    f"target.last_changed = IF({_OTHER_CONTENT}, target.last_changed, "
+    "least(source.last_changed, target.last_changed))"
 )
 
 
@@ -312,16 +320,11 @@ def _same_request(request_dates: Collection[date]) -> str:
     )
 
 
-def _assignments(contract: TableContract) -> str:
-    """The newer version's values, the earliest first_seen, the content's earliest date."""
-    values = {
-        name: f"IF({_IS_NEWER}, source.{name}, target.{name})" for name in contract.column_names
-    } | {
+def _take_over(contract: TableContract) -> str:
+    """The update to a newer version."""
+    values = {name: f"source.{name}" for name in contract.column_names} | {
         "first_seen": "least(source.first_seen, target.first_seen)",
-        "last_changed": (
-            f"CASE WHEN NOT ({_OTHER_CONTENT}) "
-            "THEN least(source.last_changed, target.last_changed) "
-            f"WHEN {_IS_NEWER} THEN source.last_changed ELSE target.last_changed END"
-        ),
+        "last_changed": f"IF({_OTHER_CONTENT}, source.last_changed, "
+        "least(source.last_changed, target.last_changed))",
     }
-    return ", ".join(f"target.{name} = {value}" for name, value in values.items())
+    return "UPDATE SET " + ", ".join(f"target.{name} = {value}" for name, value in values.items())

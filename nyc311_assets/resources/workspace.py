@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -87,7 +88,15 @@ def _databricks_site(settings: Settings) -> Site:
     )
 
 
+def _keep_off_proxies(environment: MutableMapping[str, str]) -> None:
+    """Let calls to this machine pass by a proxy, here and in all processes started from here."""
+    for name in ("NO_PROXY", "no_proxy"):
+        hosts = [host for host in environment.get(name, "").split(",") if host]
+        environment[name] = ",".join(dict.fromkeys([*hosts, "127.0.0.1", "localhost"]))
+
+
 def _embedded_site(settings: Settings) -> Site:
+    _keep_off_proxies(os.environ)
     workspace = ensure_workspace(
         settings.home,
         feed_rows=settings.feed_row_files,

@@ -83,7 +83,7 @@ def running_workspace(
     home: Path,
     make_spark: Callable[[], Spark],
     *,
-    idle_minutes: float = 5,
+    idle_minutes: float = 120,
     limits: Limits | None = None,
 ) -> Iterator[RunningWorkspace]:
     """Serve a workspace until the block ends."""

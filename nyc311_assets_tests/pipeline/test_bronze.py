@@ -11,6 +11,13 @@ from nyc311_assets.pipeline.bronze import SourceMixed
 from nyc311_assets.pipeline.soda.errors import EmptyPullError
 from nyc311_assets.pipeline.tables import Lakehouse
 from nyc311_assets_tests.pipeline.road import pull, request, serving, write_rows
+from nyc311_assets_tests.pipeline.soda.portal import (
+    PUBLISHED_AT,
+    Portal,
+    Reply,
+    Request,
+    requests_of,
+)
 
 pytestmark = pytest.mark.spark
 
@@ -127,3 +134,27 @@ def test_two_sources_never_share_a_lakehouse(
         )
         with pytest.raises(SourceMixed, match="Use another NYC311_HOME"):
             pull(spark, lakehouse, tmp_path, url, [DAYS[9]], "b2")
+
+
+class PublishingPortal(Portal):
+    """Publishes once more right after it has answered the first page."""
+
+    def reply(self, request: Request) -> Reply:
+        answer = super().reply(request)
+        if request.is_page and len(self.page_requests) == 1:
+            self.datasets["erm2-nwe9"].published_at += 60
+        return answer
+
+
+def test_a_source_that_publishes_while_it_is_read_is_read_again(
+    spark: SparkSession, lakehouse: Lakehouse, tmp_path: Path
+) -> None:
+    portal = PublishingPortal()
+    portal.datasets["erm2-nwe9"].rows += requests_of(DAYS[9], ["10:00:00.000"] * 3)
+    portal.start()
+    try:
+        batch = pull(spark, lakehouse, tmp_path, portal.url, [DAYS[9]], "b1")
+    finally:
+        portal.close()
+    assert batch.dataset_version.timestamp() == PUBLISHED_AT + 60
+    assert landed(spark, lakehouse) == {(DAYS[9], DAYS[9]): 3}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nyc311_assets.resources.workspace import SettingsMissing, open_site
+from nyc311_assets.resources.workspace import SettingsMissing, _keep_off_proxies, open_site
 from nyc311_assets.resources.workspace_errors import WorkspaceUnreachable, workspace_calls
 from nyc311_assets.settings import Settings
 
@@ -69,3 +69,10 @@ def test_a_refused_connection_is_unreachable_without_a_retry_budget_too() -> Non
         workspace_calls("http://h"),
     ):
         raise ConnectionResetError("reset by peer")
+
+
+def test_calls_to_this_machine_keep_off_proxies() -> None:
+    environment = {"HTTP_PROXY": "http://proxy:8080", "NO_PROXY": "intranet,localhost"}
+    _keep_off_proxies(environment)
+    assert environment["NO_PROXY"] == "intranet,localhost,127.0.0.1"
+    assert environment["no_proxy"] == "127.0.0.1,localhost"
