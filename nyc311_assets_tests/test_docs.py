@@ -110,6 +110,7 @@ def test_dagster_dev_shows_the_assets_in_the_home(
             assets = _assets_of(f"http://127.0.0.1:{port}/graphql", process)
         finally:
             _stop(psutil.Process(process.pid))
+            process.wait(timeout=10)
     assert assets == {"raw_311", "silver_requests", "gold_daily_counts"}, log.read_text("utf-8")
 
 
