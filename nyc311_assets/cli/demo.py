@@ -30,7 +30,6 @@ from nyc311_assets.resources.runner import JobRunner
 from nyc311_assets.settings import Settings
 
 ASSETS = ("raw_311", "silver_requests", "gold_daily_counts")
-_PUBLISHED_TAG = "nyc311/published"
 _LOOK_SECONDS = 0.5
 _SHOWN_FAILURES = 10
 
@@ -151,17 +150,14 @@ def _range_tags(wanted: Range) -> dict[str, str]:
 
 def _finished_run(instance: dg.DagsterInstance, wanted: Range) -> str | None:
     """The newest run that did just this, if the source has not moved since."""
+    newest = instance.get_latest_materialization_event(dg.AssetKey("raw_311"))
+    if newest is None or newest.asset_materialization is None:
+        return None
+    seen = newest.asset_materialization.metadata.get("source_published")
+    if seen is None or seen.value != wanted.published:
+        return None
     filters = RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], tags=_range_tags(wanted))
-    for run in instance.get_runs(filters, limit=5):
-        view = RunView(instance, run.run_id, ASSETS)
-        view.refresh()
-        published = instance.get_latest_materialization_event(dg.AssetKey("raw_311"))
-        if published is None or published.asset_materialization is None:
-            return None
-        seen = published.asset_materialization.metadata.get("source_published")
-        if seen is not None and seen.value == wanted.published:
-            return run.run_id
-    return None
+    return next((run.run_id for run in instance.get_runs(filters, limit=1)), None)
 
 
 def _materialize(
