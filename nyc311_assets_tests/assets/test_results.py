@@ -14,12 +14,12 @@ from nyc311_assets.partitions import daily_partitions
 from nyc311_assets.pipeline.checks import (
     GOLD_CHECKS,
     RAW_CHECKS,
-    RECONCILED,
     SILVER_CHECKS,
-    UNIQUE_KEYS,
     CheckSpec,
     Verdict,
 )
+from nyc311_assets.pipeline.checks.raw import RECONCILED
+from nyc311_assets.pipeline.checks.silver import UNIQUE_KEYS
 from nyc311_assets.settings import Settings
 
 KEYS = ["2026-03-01", "2026-03-02", "2026-03-03"]

@@ -13,7 +13,8 @@ from nyc311_assets_tests.resources.probe import Run, Step, execute, hardened, sc
 REPORT = """
 from datetime import date
 from nyc311_assets.jobs.session import open_job
-from nyc311_assets.pipeline.checks import UNIQUE_KEYS, Verdict
+from nyc311_assets.pipeline.checks import Verdict
+from nyc311_assets.pipeline.checks.silver import UNIQUE_KEYS
 
 with open_job() as job:
     assert job.lakehouse.root == "/lakehouse" and not job.lakehouse.is_catalog

@@ -1,0 +1,19 @@
+"""Data-quality checks as pure functions: figures in, verdicts out."""
+
+from nyc311_assets.pipeline.checks.gold import GOLD_CHECKS, check_gold
+from nyc311_assets.pipeline.checks.raw import RAW_CHECKS, check_raw
+from nyc311_assets.pipeline.checks.silver import SILVER_CHECKS, check_silver
+from nyc311_assets.pipeline.checks.spec import CheckSpec, Figure, Severity, Verdict
+
+__all__ = [
+    "GOLD_CHECKS",
+    "RAW_CHECKS",
+    "SILVER_CHECKS",
+    "CheckSpec",
+    "Figure",
+    "Severity",
+    "Verdict",
+    "check_gold",
+    "check_raw",
+    "check_silver",
+]

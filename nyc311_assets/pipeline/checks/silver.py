@@ -1,0 +1,73 @@
+"""Checks of the refined requests."""
+
+from __future__ import annotations
+
+from nyc311_assets.pipeline.checks.spec import CheckSpec, Verdict
+from nyc311_assets.pipeline.silver import KeyAudit, PartitionCounts
+
+UNIQUE_KEYS = CheckSpec(
+    "unique_keys",
+    "ERROR",
+    "Each unique_key is in silver.requests once, among the request dates of the run.",
+)
+REQUIRED_PRESENT = CheckSpec(
+    "required_columns_present",
+    "ERROR",
+    "No column that the contract requires is null in silver.requests.",
+)
+REJECT_RATE = CheckSpec(
+    "reject_rate",
+    "ERROR",
+    "At most 1 % of a partition's rows break the contract; see silver.rejects for the reasons.",
+)
+ROWS_ACCOUNTED = CheckSpec(
+    "every_row_accounted_for",
+    "ERROR",
+    "Every row read from bronze is kept, superseded by a newer version, or rejected.",
+)
+
+MAX_REJECT_RATE = 0.01
+
+SILVER_CHECKS = (UNIQUE_KEYS, REQUIRED_PRESENT, REJECT_RATE, ROWS_ACCOUNTED)
+
+
+def check_silver(
+    counts: PartitionCounts, rows_in_bronze: int, audit: KeyAudit
+) -> tuple[Verdict, ...]:
+    """Verdicts on one partition of a refinement and on the keys of the whole run."""
+    accounted = counts.rows_kept + counts.rows_superseded + counts.rows_rejected
+    return (
+        Verdict(
+            UNIQUE_KEYS,
+            audit.rows == audit.distinct_keys,
+            {"rows": audit.rows, "distinct_keys": audit.distinct_keys},
+            blocks_run=True,
+        ),
+        Verdict(
+            REQUIRED_PRESENT,
+            audit.rows_with_nulls == 0,
+            {"rows": audit.rows, "rows_with_nulls": audit.rows_with_nulls},
+            blocks_run=True,
+        ),
+        Verdict(
+            REJECT_RATE,
+            counts.reject_rate <= MAX_REJECT_RATE,
+            {
+                "rows_read": counts.rows_read,
+                "rows_rejected": counts.rows_rejected,
+                "reject_rate": counts.reject_rate,
+                "limit": MAX_REJECT_RATE,
+            },
+        ),
+        Verdict(
+            ROWS_ACCOUNTED,
+            counts.rows_read == accounted == rows_in_bronze,
+            {
+                "rows_in_bronze": rows_in_bronze,
+                "rows_kept": counts.rows_kept,
+                "rows_superseded": counts.rows_superseded,
+                "rows_rejected": counts.rows_rejected,
+            },
+            blocks_run=True,
+        ),
+    )
