@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Literal
@@ -39,6 +40,43 @@ class Dataset:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ComplaintTypes:
+    """The source's vocabulary of complaint types over the years.
+
+    Attributes:
+        known: Today's names.
+        renamed: Older name -> today's name, whatever the agency.
+        renamed_at: Agency -> older name -> today's name, where only that agency's use of the
+            name is a rename. Goes before `renamed`.
+        retired: Names that are no longer given out and have no successor.
+    """
+
+    known: frozenset[str]
+    renamed: Mapping[str, str]
+    renamed_at: Mapping[str, Mapping[str, str]]
+    retired: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoroughClues:
+    """How a place tells its borough when the source does not name it.
+
+    Attributes:
+        shared_boards: Community boards that serve more than their own borough, as number and
+            borough without leading zeros ("8 BRONX"); they decide nothing.
+        zip_prefixes: First three digits of a ZIP code -> borough.
+        zip_codes: Whole ZIP code -> borough, or None where it decides nothing; goes before
+            `zip_prefixes`.
+        boundaries_file: GeoJSON of the boroughs, beside this module; see `boundaries`.
+    """
+
+    shared_boards: frozenset[str]
+    zip_prefixes: Mapping[str, str]
+    zip_codes: Mapping[str, str | None]
+    boundaries_file: str
+
+
 @dataclass(frozen=True, slots=True)
 class City:
     """A city's 311 source and everything the pipeline must know about it.
@@ -49,7 +87,9 @@ class City:
         time_zone: IANA zone in which the source's naive timestamps are wall time.
         datasets: The datasets, in the order of their dates, without overlap.
         fields: Every column of the source, in its order.
+        complaint_types: Its vocabulary of complaint types, today's and earlier ones.
         boroughs: Canonical names of the top-level districts, without "Unspecified".
+        borough_clues: What else tells a request's borough.
         publication_time: Local time at which the source usually publishes a day, on the day after.
         settling_days: Days after which a request date no longer changes enough to matter.
         lookback_days: Request dates before the ingestion date that each pull covers again.
@@ -60,10 +100,22 @@ class City:
     time_zone: ZoneInfo
     datasets: tuple[Dataset, ...]
     fields: tuple[Field, ...]
+    complaint_types: ComplaintTypes
     boroughs: tuple[str, ...]
+    borough_clues: BoroughClues
     publication_time: time
     settling_days: int
     lookback_days: int
+
+    @property
+    def known_types(self) -> frozenset[str]:
+        """Today's complaint types, against which drift of the vocabulary is measured."""
+        return self.complaint_types.known
+
+    @property
+    def retired_types(self) -> frozenset[str]:
+        """Complaint types that are no longer given out and have no successor."""
+        return self.complaint_types.retired
 
     def dataset_for(self, request_date: date) -> Dataset:
         """The dataset that holds a request date.

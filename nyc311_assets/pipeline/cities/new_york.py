@@ -6,6 +6,8 @@ from datetime import date, time
 from zoneinfo import ZoneInfo
 
 from nyc311_assets.pipeline.cities.city import City, Dataset, Field, SodaType
+from nyc311_assets.pipeline.cities.new_york_places import CLUES
+from nyc311_assets.pipeline.cities.new_york_types import TYPES
 
 _TIMESTAMPS = frozenset(
     {"created_date", "closed_date", "due_date", "resolution_action_updated_date"}
@@ -79,7 +81,9 @@ NEW_YORK = City(
         Dataset("erm2-nwe9", date(2020, 1, 1), None),
     ),
     fields=tuple(Field(name, _soda_type(name)) for name in _NAMES),
+    complaint_types=TYPES,
     boroughs=("BRONX", "BROOKLYN", "MANHATTAN", "QUEENS", "STATEN ISLAND"),
+    borough_clues=CLUES,
     publication_time=time(21, 40),
     settling_days=7,
     lookback_days=7,
