@@ -15,17 +15,34 @@ from nyc311_assets.pipeline.contracts import TableContract
 def check_specs(
     asset: str, checks: Sequence[CheckSpec], partitions: dg.PartitionsDefinition
 ) -> list[dg.AssetCheckSpec]:
-    """Declare checks on an asset; those of severity ERROR block what is downstream."""
+    """Declare checks on an asset; those of severity ERROR block what is downstream.
+
+    Description and metadata name the severity, who acts when the check fails, and where the
+    runbook tells what to do.
+    """
     return [
         dg.AssetCheckSpec(
             name=check.name,
             asset=asset,
-            description=check.description,
+            description=(
+                f"{check.description}\n\n{check.severity}. Owner: {check.owner}. "
+                f"Runbook: {runbook_anchor(check)}"
+            ),
             blocking=check.severity == "ERROR",
+            metadata={
+                "severity": check.severity,
+                "owner": check.owner,
+                "runbook": runbook_anchor(check),
+            },
             partitions_def=partitions,
         )
         for check in checks
     ]
+
+
+def runbook_anchor(check: CheckSpec) -> str:
+    """Where the runbook tells of a check."""
+    return f"docs/runbook.md#{check.name}"
 
 
 def table_metadata(contract: TableContract) -> dict[str, Any]:

@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from nyc311_assets.pipeline.checks.spec import CheckSpec, Verdict, names
+from nyc311_assets.pipeline.checks.spec import (
+    DATA_ENGINEERING,
+    SOURCE_STEWARD,
+    CheckSpec,
+    Verdict,
+    names,
+)
 from nyc311_assets.pipeline.gold import DayTotals
 
 GOLD_EQUALS_SILVER = CheckSpec(
     "adds_up_to_silver",
     "ERROR",
     "The requests of each day in gold add up to the requests of that day in silver.",
+    owner=DATA_ENGINEERING,
 )
 COUNTS_NOT_NEGATIVE = CheckSpec(
-    "counts_not_negative", "ERROR", "No count in gold.daily_counts is below zero."
+    "counts_not_negative",
+    "ERROR",
+    "No count in gold.daily_counts is below zero.",
+    owner=DATA_ENGINEERING,
 )
 COMPLETE_DAYS = CheckSpec(
     "complete_days_present",
     "WARN",
     "The days before the partition that the source has published are complete in gold.",
+    owner=SOURCE_STEWARD,
 )
 
 GOLD_CHECKS = (GOLD_EQUALS_SILVER, COUNTS_NOT_NEGATIVE, COMPLETE_DAYS)

@@ -5,19 +5,27 @@ from __future__ import annotations
 from datetime import date
 
 from nyc311_assets.pipeline.batches import Batch
-from nyc311_assets.pipeline.checks.spec import CheckSpec, Verdict, names
+from nyc311_assets.pipeline.checks.spec import (
+    DATA_ENGINEERING,
+    SOURCE_STEWARD,
+    CheckSpec,
+    Verdict,
+    names,
+)
 
 RECONCILED = CheckSpec(
     "reconciled_with_source",
     "ERROR",
     "Each pulled day has exactly the rows that the source counts itself. A day that differs is "
     "kept out of silver; run the partition again.",
+    owner=DATA_ENGINEERING,
 )
 NO_EMPTY_DAYS = CheckSpec(
     "no_empty_days",
     "WARN",
     "The source has rows for each pulled day that it has published. An empty day stays "
     "incomplete; pull it again when the source has mended it.",
+    owner=SOURCE_STEWARD,
 )
 
 RAW_CHECKS = (RECONCILED, NO_EMPTY_DAYS)

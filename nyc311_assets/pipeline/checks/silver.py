@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from nyc311_assets.pipeline.checks.spec import CheckSpec, Verdict
+from nyc311_assets.pipeline.checks.spec import DATA_ENGINEERING, CheckSpec, Verdict
 from nyc311_assets.pipeline.silver import KeyAudit, PartitionCounts
 
 UNIQUE_KEYS = CheckSpec(
     "unique_keys",
     "ERROR",
     "Each unique_key is in silver.requests once, among the request dates of the run.",
+    owner=DATA_ENGINEERING,
 )
 REQUIRED_PRESENT = CheckSpec(
     "required_columns_present",
     "ERROR",
     "No column that the contract requires is null in silver.requests.",
+    owner=DATA_ENGINEERING,
 )
 REJECT_RATE = CheckSpec(
     "reject_rate",
     "ERROR",
     "At most 1 % of a partition's rows break the contract; see silver.rejects for the reasons.",
+    owner=DATA_ENGINEERING,
 )
 ROWS_ACCOUNTED = CheckSpec(
     "every_row_accounted_for",
     "ERROR",
     "Every row read from bronze is kept, superseded by a newer version, or rejected.",
+    owner=DATA_ENGINEERING,
 )
 
 MAX_REJECT_RATE = 0.01

@@ -10,6 +10,10 @@ from typing import Literal
 Severity = Literal["ERROR", "WARN"]
 Figure = int | float | str | bool
 
+DATA_ENGINEERING = "data engineering"
+SOURCE_STEWARD = "source steward"
+OPERATIONS_ANALYTICS = "operations analytics"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckSpec:
@@ -19,11 +23,13 @@ class CheckSpec:
         name: Its name.
         severity: ERROR blocks what is downstream; WARN only shows.
         description: What passes, and what to do when it does not.
+        owner: Who acts when it does not.
     """
 
     name: str
     severity: Severity
     description: str
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,327 @@
+"""The figures that the checks with history compare: small, and each from one Spark job."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from nyc311_assets.pipeline.batches import PulledDay
+from nyc311_assets.pipeline.checks.composition import VOCABULARY_HISTORY_DAYS, RejectCounts
+from nyc311_assets.pipeline.checks.history import SilverProfile
+from nyc311_assets.pipeline.checks.lateness import LATEST_DAYS, Arrivals
+from nyc311_assets.pipeline.checks.nulls import NullCounts
+from nyc311_assets.pipeline.checks.shares import SHARE_HISTORY_DAYS
+from nyc311_assets.pipeline.cities import City
+from nyc311_assets.pipeline.contracts import (
+    BATCHES,
+    DAILY_COUNTS,
+    RAW_311,
+    REJECTS,
+    silver_requests,
+)
+from nyc311_assets.pipeline.tables import Lakehouse, Table
+from nyc311_assets.pipeline.vocabulary import canonical_type, one_line
+
+VOCABULARY_COLUMNS = ("complaint_type", "agency", "borough", "status")
+# A pull belongs to its day when it came before the day after next: both the nightly run and the
+# run that the evening's publication starts do.
+_LIVED_WITHIN = timedelta(hours=36)
+# Values that come as a request grows older: their nulls say nothing of the feed.
+_FILLED_LATER = ("status", "resolution_description")
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """One ingestion date in bronze.batches.
+
+    Attributes:
+        batch_id: Its newest whole batch.
+        days: The request dates of that batch, oldest first.
+        first_pulled_at: When its first whole batch began, aware.
+    """
+
+    batch_id: str
+    days: tuple[PulledDay, ...]
+    first_pulled_at: datetime
+
+
+def daily_types(
+    spark: SparkSession, lakehouse: Lakehouse, first: date, last: date
+) -> dict[date, dict[str, int]]:
+    """Requests per complete request date and complaint type, from gold.daily_counts.
+
+    A lakehouse without gold has none.
+    """
+    rows = (
+        Table(spark, lakehouse, DAILY_COUNTS)
+        .create()
+        .read()
+        .where(F.col("request_date").between(first, last) & F.col("is_complete"))
+        .groupBy("request_date", "complaint_type")
+        .agg(F.sum("requests").alias("requests"))
+    )
+    return _by_day_and_type(rows)
+
+
+def pulled_types(
+    spark: SparkSession,
+    lakehouse: Lakehouse,
+    city: City,
+    batch_id: str,
+    ingestion_dates: Collection[date],
+) -> dict[date, dict[str, int]]:
+    """Rows per request date and canonical complaint type of one batch, from bronze.raw_311.
+
+    Type and agency are read from the payload, so that what a feed brings can be judged before it
+    is merged. A row without a type is left out.
+    """
+    source = F.from_json("payload", "complaint_type STRING, agency STRING")
+    rows = (
+        Table(spark, lakehouse, RAW_311)
+        .create()
+        .read()
+        .where(F.col("ingestion_date").between(min(ingestion_dates), max(ingestion_dates)))
+        .where(F.col("batch_id") == batch_id)
+        .select("request_date", source.alias("source"))
+        .groupBy("request_date", "source")
+        .agg(F.count("*").alias("rows"))
+        .groupBy(
+            "request_date",
+            canonical_type(
+                city, F.col("source.complaint_type"), one_line(F.col("source.agency"))
+            ).alias("complaint_type"),
+        )
+        .agg(F.sum("rows").alias("requests"))
+    )
+    return _by_day_and_type(rows)
+
+
+def pulls(spark: SparkSession, lakehouse: Lakehouse, first: date, last: date) -> dict[date, Pull]:
+    """The pulls of a span of ingestion dates, from bronze.batches."""
+    rows = (
+        Table(spark, lakehouse, BATCHES)
+        .create()
+        .read()
+        .where(F.col("ingestion_date").between(first, last))
+        .select(
+            "ingestion_date",
+            "batch_id",
+            # A collected TIMESTAMP is naive in the client's own zone.
+            F.unix_micros("ingested_at").alias("pulled_us"),
+            "request_date",
+            "rows_expected",
+            "rows_landed",
+            "source_reach",
+        )
+        .collect()
+    )
+    batches: dict[date, dict[tuple[int, str], list[PulledDay]]] = {}
+    for row in rows:
+        batch = batches.setdefault(row["ingestion_date"], {})
+        batch.setdefault((row["pulled_us"], row["batch_id"]), []).append(
+            PulledDay(
+                row["request_date"],
+                row["rows_expected"],
+                row["rows_landed"],
+                row["ingestion_date"],
+                row["source_reach"],
+            )
+        )
+    return {
+        ingestion_date: Pull(
+            batch_id=max(found)[1],
+            days=tuple(sorted(found[max(found)], key=lambda day: day.request_date)),
+            first_pulled_at=datetime.fromtimestamp(min(found)[0] / 1_000_000, UTC),
+        )
+        for ingestion_date, found in batches.items()
+    }
+
+
+def reject_counts(
+    spark: SparkSession, lakehouse: Lakehouse, pulled: Mapping[date, Pull]
+) -> dict[date, RejectCounts]:
+    """Rejects of the newest batch of each ingestion date, from silver.rejects."""
+    if not pulled:
+        return {}
+    rows = (
+        Table(spark, lakehouse, REJECTS)
+        .create()
+        .read()
+        .where(F.col("ingestion_date").between(min(pulled), max(pulled)))
+        .where(F.col("batch_id").isin(sorted({pull.batch_id for pull in pulled.values()})))
+        .groupBy("ingestion_date", "batch_id", "reasons")
+        .agg(F.count("*").alias("rows"))
+        .collect()
+    )
+    rejects = dict.fromkeys(pulled, 0)
+    reasons: dict[date, dict[str, int]] = {day: {} for day in pulled}
+    for row in rows:
+        day = row["ingestion_date"]
+        if day not in pulled or row["batch_id"] != pulled[day].batch_id:
+            continue
+        rejects[day] += row["rows"]
+        for reason in row["reasons"]:
+            reasons[day][reason] = reasons[day].get(reason, 0) + row["rows"]
+    return {
+        day: RejectCounts(
+            sum(each.landed_rows for each in pull.days if each.is_reconciled),
+            rejects[day],
+            reasons[day],
+        )
+        for day, pull in pulled.items()
+    }
+
+
+def arrivals(
+    spark: SparkSession, lakehouse: Lakehouse, city: City, pulled: Mapping[date, Pull]
+) -> dict[date, Arrivals]:
+    """What each pull was the first to bring of the days before it, from silver.requests."""
+    if not pulled:
+        return {}
+    rows = (
+        _current(spark, lakehouse, city, min(pulled) - timedelta(days=LATEST_DAYS), max(pulled))
+        .groupBy("request_date", "first_seen")
+        .agg(F.count("*").alias("rows"))
+        .collect()
+    )
+    first_seen: dict[date, dict[date, int]] = {}
+    for row in rows:
+        first_seen.setdefault(row["request_date"], {})[row["first_seen"]] = row["rows"]
+
+    def known(day: date, by: date) -> int:
+        return sum(count for seen, count in first_seen.get(day, {}).items() if seen <= by)
+
+    found = {}
+    for ingestion_date in pulled:
+        ages = {age: ingestion_date - timedelta(days=age) for age in range(LATEST_DAYS + 1)}
+        found[ingestion_date] = Arrivals(
+            new={age: first_seen.get(day, {}).get(ingestion_date, 0) for age, day in ages.items()},
+            known={age: known(day, ingestion_date) for age, day in ages.items()},
+            is_lived=all(
+                _is_daily(city, day, pulled)
+                for day in (ingestion_date, ingestion_date - timedelta(days=1))
+            ),
+        )
+    return found
+
+
+def day_values(
+    spark: SparkSession, lakehouse: Lakehouse, city: City, first: date, last: date
+) -> dict[date, dict[str, dict[str, int]]]:
+    """Rows per request date, column and value of VOCABULARY_COLUMNS, from silver.requests."""
+    pairs = F.explode(
+        F.array(
+            *(
+                F.struct(F.lit(name).alias("column"), F.col(name).alias("value"))
+                for name in VOCABULARY_COLUMNS
+            )
+        )
+    )
+    rows = (
+        _current(spark, lakehouse, city, first, last)
+        .groupBy("request_date", *VOCABULARY_COLUMNS)
+        .agg(F.count("*").alias("rows"))
+        .select("request_date", "rows", pairs.alias("pair"))
+        .where("pair.value IS NOT NULL")
+        .groupBy("request_date", "pair.column", "pair.value")
+        .agg(F.sum("rows").alias("rows"))
+        .collect()
+    )
+    days: dict[date, dict[str, dict[str, int]]] = {}
+    for row in rows:
+        columns = days.setdefault(row["request_date"], {})
+        columns.setdefault(row["column"], {})[row["value"]] = row["rows"]
+    return days
+
+
+def silver_profile(
+    spark: SparkSession,
+    lakehouse: Lakehouse,
+    city: City,
+    ingestion_dates: Collection[date],
+    pulled: Mapping[date, Pull],
+) -> SilverProfile:
+    """All that the checks of silver compare for some partitions: four Spark jobs.
+
+    Args:
+        spark: The session.
+        lakehouse: Where the tables are.
+        city: Gives the fields and the days that a pull covers.
+        ingestion_dates: The partitions.
+        pulled: `pulls` of the partitions and of the SHARE_HISTORY_DAYS + 1 before them.
+    """
+    first = min(city.pulled_by(min(ingestion_dates)))
+    last = max(ingestion_dates)
+    return SilverProfile(
+        values=day_values(
+            spark, lakehouse, city, first - timedelta(days=VOCABULARY_HISTORY_DAYS), last
+        ),
+        nulls=day_nulls(spark, lakehouse, city, first - timedelta(days=SHARE_HISTORY_DAYS), last),
+        rejects=reject_counts(spark, lakehouse, pulled),
+        arrivals=arrivals(spark, lakehouse, city, pulled),
+    )
+
+
+def nullable_columns(city: City) -> tuple[str, ...]:
+    """The columns of silver.requests whose nulls are watched: optional, and known from the start."""
+    optional = {column.name for column in silver_requests(city).columns if column.nullable}
+    return tuple(
+        field.name
+        for field in city.fields
+        if field.name in optional
+        and field.soda_type in {"text", "number"}
+        and field.name not in _FILLED_LATER
+    )
+
+
+def day_nulls(
+    spark: SparkSession, lakehouse: Lakehouse, city: City, first: date, last: date
+) -> dict[date, dict[str, NullCounts]]:
+    """Rows and nulls per request date, complaint type and column, from silver.requests."""
+    columns = nullable_columns(city)
+    rows = (
+        _current(spark, lakehouse, city, first, last)
+        .groupBy("request_date", "complaint_type")
+        .agg(F.count("*").alias("rows"), *(F.count(name).alias(name) for name in columns))
+        .collect()
+    )
+    days: dict[date, dict[str, NullCounts]] = {}
+    for row in rows:
+        days.setdefault(row["request_date"], {})[row["complaint_type"]] = NullCounts(
+            row["rows"], {name: row["rows"] - row[name] for name in columns}
+        )
+    return days
+
+
+def _is_daily(city: City, ingestion_date: date, pulled: Mapping[date, Pull]) -> bool:
+    """Whether a pull covered all its days, at its time: not part of a backfill."""
+    pull = pulled.get(ingestion_date)
+    if pull is None:
+        return False
+    end = datetime.combine(
+        ingestion_date + timedelta(days=1), datetime.min.time(), tzinfo=city.time_zone
+    )
+    return pull.first_pulled_at - end <= _LIVED_WITHIN and tuple(
+        day.request_date for day in pull.days
+    ) == city.pulled_by(ingestion_date)
+
+
+def _current(
+    spark: SparkSession, lakehouse: Lakehouse, city: City, first: date, last: date
+) -> DataFrame:
+    """silver.requests of a span of request dates, without those the source has taken back."""
+    requests = Table(spark, lakehouse, silver_requests(city)).create().read()
+    rows = requests.where(F.col("request_date").between(first, last))
+    return rows.where("is_current") if "is_current" in requests.columns else rows
+
+
+def _by_day_and_type(rows: DataFrame) -> dict[date, dict[str, int]]:
+    days: dict[date, dict[str, int]] = {}
+    for row in rows.collect():
+        if row["complaint_type"] is not None and row["requests"]:
+            days.setdefault(row["request_date"], {})[row["complaint_type"]] = row["requests"]
+    return days
