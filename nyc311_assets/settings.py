@@ -63,6 +63,16 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds between looks at a remote run. Unset: 0.1 embedded, 5 on Databricks.",
     )
+    vacuum_hours: int = Field(
+        default=168,
+        ge=168,
+        description="Maintenance removes files that no version of a table has used for this long.",
+    )
+    bronze_retention_days: int = Field(
+        default=90,
+        ge=1,
+        description="Maintenance deletes superseded pulls from bronze after this many days.",
+    )
     idle_minutes: float = Field(
         default=5, gt=0, description="The embedded workspace stops after this long without work."
     )

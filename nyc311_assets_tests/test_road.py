@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, QueryBuilder
 
+from nyc311_assets.cli.reconciliation import day_lines
 from nyc311_assets.definitions import build_definitions
 from nyc311_assets.local.dagster_home import prepare_dagster_home
 from nyc311_assets.local.lifecycle import stop_workspace
@@ -143,3 +144,16 @@ def test_each_compute_gives_the_same_tables_again(
     found = materializations(result)
     assert found["raw_311", LAST.isoformat()].metadata["compute"].value == compute
     assert {name: table(home, name).version() for name in before} == before
+
+
+def test_every_row_of_the_source_is_in_exactly_one_place(
+    home: Path, instance: dg.DagsterInstance, source: str
+) -> None:
+    if not (home / "lakehouse").exists():
+        run(home, instance, source, (FIRST, LAST))
+    lines = day_lines(home / "lakehouse")
+    assert [line.request_date for line in lines] == DAYS[2:12]
+    assert all(line.adds_up and line.source == 3 for line in lines)
+    assert str(lines[0]) == (
+        "2026-03-03  source 3 = bronze 3 = silver 3 + rejects 0 + duplicates 0"
+    )

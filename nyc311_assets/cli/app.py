@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +30,8 @@ Rows = Annotated[
     list[Path] | None,
     typer.Option("--rows", help="Real rows: CSV, JSON or Parquet files, or folders of them."),
 ]
+
+TableName = Annotated[str, typer.Argument(metavar="TABLE", help="A table: silver.requests.")]
 
 
 def fail(message: object, code: int = 1) -> typer.Exit:
@@ -123,6 +128,116 @@ def feed(
     for path in rows or ():
         arguments += ["--rows", str(path)]
     raise typer.Exit(main(arguments))
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn what can go wrong on whole tables into messages and exit codes."""
+    from nyc311_assets.cli.errors import OperationFailed, OperationRefused, WrongUse
+    from nyc311_assets.pipeline.catalog import UnknownTable
+
+    try:
+        yield
+    except (OperationRefused, UnknownTable, WrongUse) as error:
+        raise fail(error.args[0], code=2) from None
+    except OperationFailed as error:
+        raise fail(error) from None
+
+
+@app.command()
+def tables() -> None:
+    """Show every table: rows, files, size, versions, and how far back it can be restored."""
+    from nyc311_assets.cli.lakehouse import show_tables
+
+    with _failures():
+        show_tables(console, Settings())
+
+
+@app.command()
+def history(
+    table: TableName,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most versions to show.")] = 20,
+) -> None:
+    """Show a table's versions: when, by which operation and run, and rows in, updated, deleted."""
+    from nyc311_assets.cli.tables import show_history
+
+    with _failures():
+        show_history(console, Settings(), table=table, limit=limit)
+
+
+@app.command()
+def restore(
+    table: TableName,
+    to_version: Annotated[int | None, typer.Option(min=0, help="A version of its history.")] = None,
+    to_time: Annotated[
+        str | None, typer.Option(help="A time, 2026-03-01T05:30, New York's unless it has a zone.")
+    ] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take a table back to an earlier version, after showing what would change."""
+    from nyc311_assets.cli.tables import restore_table
+
+    with _failures():
+        done = restore_table(
+            console,
+            Settings(),
+            table=table,
+            to_version=to_version,
+            to_time=to_time,
+            confirm=None if yes else typer.confirm,
+        )
+    if not done:
+        console.print("Nothing was changed.")
+        raise typer.Exit(1)
+
+
+@app.command()
+def counts(
+    known_on: Annotated[
+        datetime,
+        typer.Option(formats=["%Y-%m-%d"], help="The last partition that was there."),
+    ],
+    day: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only requests of this day.")
+    ] = None,
+    complaint_type: Annotated[
+        str | None, typer.Option("--type", help="Only this complaint type.")
+    ] = None,
+    borough: Annotated[str | None, typer.Option(help="Only this borough.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most lines to show.")] = 50,
+    *,
+    exact: Annotated[
+        bool,
+        typer.Option(help="Read the table as it was when that day ended, while Delta has it."),
+    ] = False,
+) -> None:
+    """Show counts of requests as they were known on a past date."""
+    from nyc311_assets.cli.tables import show_counts
+
+    with _failures():
+        show_counts(
+            console,
+            Settings(),
+            known_on=known_on.date(),
+            day=day.date() if day else None,
+            complaint_type=complaint_type,
+            borough=borough,
+            exact=exact,
+            limit=limit,
+        )
+
+
+@app.command()
+def maintain(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+) -> None:
+    """Compact all tables, remove old files, delete superseded pulls; else it is done weekly."""
+    from nyc311_assets.cli.tables import run_maintenance
+
+    with _failures():
+        run_maintenance(console, Settings(), dry_run=dry_run)
 
 
 @local.command()

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nyc311_assets.cli.events import RunView, StepView
+from nyc311_assets.cli.reconciliation import day_lines
 from nyc311_assets.local.dagster_home import prepare_dagster_home
 from nyc311_assets.local.jars import ensure_jars
 from nyc311_assets.local.java import find_java
@@ -89,6 +90,8 @@ def run_demo(console: Console, *, days: int, rows: tuple[Path, ...], force: bool
             view.refresh()
         else:
             view = _materialize(console, instance, wanted, environment)
+        for line in day_lines(settings.lakehouse_path):
+            console.print(str(line), highlight=False, soft_wrap=True)
         console.print(_summary(view, wanted, settings))
         failed = [step.name for step in view.steps.values() if step.state != "done"]
         if failed:

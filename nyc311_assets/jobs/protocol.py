@@ -7,7 +7,7 @@ travel here: the keys in `extras`, results per partition as custom messages.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from typing import Any, Literal
 
@@ -19,13 +19,14 @@ class JobConfig:
     """Everything a job must know; it travels in Pipes' extras.
 
     Attributes:
-        partition_keys: Daily partitions, ISO dates, oldest first.
+        partition_keys: Daily partitions, ISO dates, oldest first; none for a job on whole tables.
         batch_id: Id of the pull; the same in an automatic retry.
         lakehouse_root: Folder of the Delta tables, or a catalog's name.
         lakehouse_is_catalog: Which of the two it is.
         volume_path: The Volume's folder, as the cluster sees it.
         soda_url: Base address of the source.
         soda_parallel_requests: Most requests to the source at one time.
+        parameters: What else the entry is to know, as JSON values.
     """
 
     partition_keys: Sequence[str]
@@ -35,6 +36,7 @@ class JobConfig:
     volume_path: str
     soda_url: str
     soda_parallel_requests: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def partitions(self) -> tuple[date, ...]:
@@ -52,7 +54,7 @@ class JobConfig:
         Raises:
             TypeError: A field is missing or unknown: job and orchestrator are not of one version.
         """
-        names = {field.name for field in fields(cls)}
+        names = {each.name for each in fields(cls)}
         missing, unknown = sorted(names - set(extras)), sorted(set(extras) - names)
         if missing or unknown:
             raise TypeError(
@@ -87,3 +89,13 @@ def check_message(
         "blocks_run": blocks_run,
         "figures": dict(figures),
     }
+
+
+def answer_message(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job on whole tables found or did, as JSON values."""
+    return {"kind": "answer", "answer": dict(answer)}
+
+
+def refusal_message(reason: str) -> dict[str, Any]:
+    """Why a job cannot do what it was asked: the request is wrong, not the job."""
+    return {"kind": "refusal", "reason": reason}

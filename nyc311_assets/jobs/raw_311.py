@@ -10,6 +10,7 @@ from nyc311_assets.jobs.progress import show_progress
 from nyc311_assets.jobs.session import Job, open_job
 from nyc311_assets.pipeline.bronze import Fetch, ingest
 from nyc311_assets.pipeline.checks import check_raw
+from nyc311_assets.pipeline.checks.fields import check_fields
 from nyc311_assets.pipeline.days import plan_pull
 from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.pipeline.soda.progress import fetched_days
@@ -56,7 +57,7 @@ def run(job: Job) -> None:
                 "request_dates": len(pulled),
             },
         )
-        for verdict in check_raw(batch, partition):
+        for verdict in (*check_raw(batch, partition), *check_fields(job.city, batch, partition)):
             job.report_verdict(partition, verdict)
     job.report_materialized(
         {

@@ -20,7 +20,13 @@ from dagster_pipes import (
 from pyspark.sql import SparkSession
 
 from nyc311_assets.jobs.messages import VolumeMessageWriter
-from nyc311_assets.jobs.protocol import JobConfig, check_message, partition_message
+from nyc311_assets.jobs.protocol import (
+    JobConfig,
+    answer_message,
+    check_message,
+    partition_message,
+    refusal_message,
+)
 from nyc311_assets.pipeline.checks import Figure, Verdict
 from nyc311_assets.pipeline.cities import NEW_YORK, City
 from nyc311_assets.pipeline.tables import Lakehouse
@@ -92,6 +98,14 @@ class Job:
         """Report that the asset is materialized; the last thing a job does."""
         work_seconds = round(time.monotonic() - self.attached_at, 3)
         self.pipes.report_asset_materialization(metadata={**metadata, "work_seconds": work_seconds})
+
+    def report_answer(self, answer: Mapping[str, Any]) -> None:
+        """Report what was found or done; the last thing a job on whole tables does."""
+        self.pipes.report_custom_message(answer_message(answer))
+
+    def report_refusal(self, reason: object) -> None:
+        """Report that what was asked for cannot be had; nothing was done."""
+        self.pipes.report_custom_message(refusal_message(str(reason)))
 
 
 @contextmanager

@@ -22,7 +22,8 @@ def run(job: Job) -> None:
             },
         )
         in_bronze = refinement.rows_in_bronze.get(partition, 0)
-        for verdict in check_silver(counts, in_bronze, refinement.audit):
+        accounts = [each for each in refinement.accounts if each.ingestion_date == partition]
+        for verdict in check_silver(counts, in_bronze, refinement.audit, accounts):
             job.report_verdict(partition, verdict)
     job.report_materialized(
         {

@@ -17,16 +17,35 @@ from nyc311_assets.pipeline.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the rows of one request date came from.
+
+    Attributes:
+        dataset_id: The portal's four-by-four id.
+        query: SoQL of the first page; None if none was asked for, because the source counted zero.
+        page_sha256: SHA-256 of every answer that the rows came in, sorted.
+        source_columns: SODA type of every column that the dataset had, by API name.
+    """
+
+    dataset_id: str
+    query: str | None
+    page_sha256: tuple[str, ...]
+    source_columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class PulledDay(DayReconciliation):
     """One request date of a batch, as recorded in bronze.batches.
 
     Attributes:
         ingestion_date: Daily partition that its rows went to.
         source_reach: Newest created_date of its dataset, naive local time.
+        provenance: Where its rows came from; None where that was not recorded or not asked.
     """
 
     ingestion_date: date
     source_reach: datetime | None
+    provenance: Provenance | None = None
 
     @property
     def is_beyond_reach(self) -> bool:
@@ -76,6 +95,7 @@ def record_batch(
 
     def record(day: PulledDay) -> Row:
         version = versions[city.dataset_for(day.request_date).dataset_id]
+        of_day = day.provenance
         return Row(
             batch_id=batch.batch_id,
             ingestion_date=day.ingestion_date,
@@ -88,6 +108,10 @@ def record_batch(
             rows_expected=day.expected_rows,
             rows_landed=day.landed_rows,
             is_reconciled=day.is_reconciled,
+            query=of_day.query if of_day else None,
+            pages=len(of_day.page_sha256) if of_day else None,
+            page_sha256=list(of_day.page_sha256) if of_day else None,
+            source_columns=dict(of_day.source_columns) if of_day else None,
         )
 
     schema = ", ".join(f"{column.name} {column.type}" for column in BATCHES.columns)
@@ -110,11 +134,12 @@ def read_batch(batches: Table, batch_id: str) -> Batch | None:
         return None
     days = tuple(
         PulledDay(
-            row["request_date"],
-            row["rows_expected"],
-            row["rows_landed"],
-            row["ingestion_date"],
-            row["source_reach"],
+            request_date=row["request_date"],
+            expected_rows=row["rows_expected"],
+            landed_rows=row["rows_landed"],
+            ingestion_date=row["ingestion_date"],
+            source_reach=row["source_reach"],
+            provenance=_provenance(row),
         )
         for row in rows
     )
@@ -126,4 +151,13 @@ def read_batch(batches: Table, batch_id: str) -> Batch | None:
         dataset_version=datetime.fromtimestamp(newest_us / 1_000_000, UTC),
         source_reach=max((day.source_reach for day in days if day.source_reach), default=None),
         days=days,
+    )
+
+
+def _provenance(row: Row) -> Provenance | None:
+    # Batches recorded before these columns were have nulls in them.
+    if row["source_columns"] is None:
+        return None
+    return Provenance(
+        row["dataset_id"], row["query"], tuple(row["page_sha256"]), row["source_columns"]
     )

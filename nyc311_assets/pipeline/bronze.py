@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.batches import (
     Batch,
+    Provenance,
     PulledDay,
     known_sources,
     read_batch,
@@ -24,7 +25,9 @@ from nyc311_assets.pipeline.contracts import BATCHES, RAW_311
 from nyc311_assets.pipeline.days import plan_pull
 from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.pipeline.soda.errors import EmptyPullError, is_source_moved
-from nyc311_assets.pipeline.soda.reconcile import reconcile
+from nyc311_assets.pipeline.soda.options import PAGE_SIZE
+from nyc311_assets.pipeline.soda.queries import page_query
+from nyc311_assets.pipeline.soda.reconcile import DayReconciliation, reconcile
 from nyc311_assets.pipeline.soda.source import SodaDataSource, soda_options
 from nyc311_assets.pipeline.soda.version import DatasetVersion
 from nyc311_assets.pipeline.tables import Lakehouse, Table
@@ -99,8 +102,9 @@ def ingest(
         pull = _prepare(city, client, fetch.url, plan, known)
         _append(raw, city, fetch, pull, plan, batch_id, now)
     landed = _landed(raw, plan, batch_id)
+    rows = {day: found.rows for day, found in landed.items()}
     expected = pull.expected
-    if any(landed.get(day, 0) > count for day, count in expected.items()):
+    if any(rows.get(day, 0) > count for day, count in expected.items()):
         # Replicas disagree about young days: the larger of several counts is the true one.
         again = _count(client, by_dataset(city, plan))
         expected = {day: max(count, again[day]) for day, count in expected.items()}
@@ -111,18 +115,20 @@ def ingest(
         dataset_version=max(version.rows_updated_at for version in pull.versions.values()),
         source_reach=max(filter(None, pull.reach.values()), default=None),
         days=tuple(
-            PulledDay(
-                day.request_date,
-                day.expected_rows,
-                day.landed_rows,
-                plan[day.request_date],
-                pull.reach[city.dataset_for(day.request_date).dataset_id],
-            )
-            for day in reconcile(expected, landed).days
+            _pulled_day(day, plan, pull, city, landed.get(day.request_date))
+            for day in reconcile(expected, rows).days
         ),
     )
     record_batch(spark, batches, city, batch, pull.versions, now)
     return batch
+
+
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    """What landed of one request day: its rows, and the digests of the answers they came in."""
+
+    rows: int
+    page_sha256: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +175,8 @@ def _append(
     now: datetime,
 ) -> None:
     """Read the planned request dates and append their rows, all or none."""
-    raw.spark.dataSource.register(SodaDataSource)
+    spark = raw.spark
+    spark.dataSource.register(SodaDataSource)
     options = soda_options(
         city,
         url=fetch.url,
@@ -181,9 +188,12 @@ def _append(
         cache_source=pull.cache_source,
         progress_path=fetch.progress_folder,
         rows_per_day=pull.expected,
+        page_size=PAGE_SIZE,
     )
-    frame = raw.spark.read.format("soda").options(**options).load()
-    raw.append_once(_with_batch(frame, plan, batch_id, now), f"raw_311:{batch_id}")
+    frame = spark.read.format("soda").options(**options).load()
+    placed = _placed(frame, plan)
+    batch = placed.withColumn("batch_id", F.lit(batch_id)).withColumn("ingested_at", F.lit(now))
+    raw.append_once(batch, f"raw_311:{batch_id}")
 
 
 def by_dataset(city: City, request_dates: Iterable[date]) -> dict[str, list[date]]:
@@ -214,33 +224,55 @@ def _one_source(known: set[str], url: str, versions: Iterable[DatasetVersion]) -
     return sources.pop()
 
 
-def _with_batch(
-    frame: DataFrame, plan: Mapping[date, date], batch_id: str, now: datetime
-) -> DataFrame:
+def _placed(frame: DataFrame, plan: Mapping[date, date]) -> DataFrame:
+    """Rows with the partition that each one's request date goes to, as ingestion_date."""
     first = min(plan.values())
-    # A request date goes to its own partition, or to the first of the range when it is older;
-    # only partitions with gaps between them need the explicit map.
-    moved = {day: to for day, to in plan.items() if to != max(day, first)}
-    ingestion_date = F.greatest(F.col("request_date"), F.lit(first))
-    for day, to in moved.items():
-        ingestion_date = F.when(F.col("request_date") == F.lit(day), F.lit(to)).otherwise(
-            ingestion_date
-        )
-    return (
-        frame.withColumn("ingestion_date", ingestion_date)
-        .withColumn("batch_id", F.lit(batch_id))
-        .withColumn("ingested_at", F.lit(now))
+    if all(partition == max(day, first) for day, partition in plan.items()):
+        return frame.withColumn("ingestion_date", F.greatest("request_date", F.lit(first)))
+    # Partitions with gaps between them follow no formula.
+    places = frame.sparkSession.createDataFrame(
+        list(plan.items()), "request_date DATE, ingestion_date DATE"
+    )
+    return frame.join(F.broadcast(places), "request_date")
+
+
+def _pulled_day(
+    day: DayReconciliation,
+    plan: Mapping[date, date],
+    pull: _Pull,
+    city: City,
+    landed: _Landed | None,
+) -> PulledDay:
+    request_date = day.request_date
+    dataset_id = city.dataset_for(request_date).dataset_id
+    version = pull.versions[dataset_id]
+    query = page_query(dataset_id, request_date, version.columns, PAGE_SIZE)
+    return PulledDay(
+        request_date=request_date,
+        expected_rows=day.expected_rows,
+        landed_rows=day.landed_rows,
+        ingestion_date=plan[request_date],
+        source_reach=pull.reach[dataset_id],
+        provenance=Provenance(
+            dataset_id=dataset_id,
+            query=query.text if pull.expected[request_date] else None,
+            page_sha256=landed.page_sha256 if landed else (),
+            source_columns=version.types,
+        ),
     )
 
 
-def _landed(raw: Table, plan: Mapping[date, date], batch_id: str) -> dict[date, int]:
+def _landed(raw: Table, plan: Mapping[date, date], batch_id: str) -> dict[date, _Landed]:
     partitions = sorted(set(plan.values()))
     rows = (
         raw.read()
         .where(F.col("ingestion_date").between(partitions[0], partitions[-1]))
         .where(F.col("batch_id") == batch_id)
         .groupBy("request_date")
-        .agg(F.count("*").alias("rows"))
+        .agg(
+            F.count("*").alias("rows"),
+            F.sort_array(F.collect_set("page_sha256")).alias("page_sha256"),
+        )
         .collect()
     )
-    return {row["request_date"]: row["rows"] for row in rows}
+    return {row["request_date"]: _Landed(row["rows"], tuple(row["page_sha256"])) for row in rows}

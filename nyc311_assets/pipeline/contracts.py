@@ -98,6 +98,10 @@ BATCHES = TableContract(
         Column(
             "is_reconciled", "BOOLEAN", "Landed is what was expected, and not zero", nullable=False
         ),
+        Column("query", "STRING", "SoQL of the day's first page; null if the source counted zero"),
+        Column("pages", "INT", "Answers that the day's rows came in"),
+        Column("page_sha256", "ARRAY<STRING>", "SHA-256 of each of those answers, sorted"),
+        Column("source_columns", "MAP<STRING,STRING>", "The dataset's columns: name to SODA type"),
     ),
     key=("batch_id", "request_date"),
     properties={"delta.appendOnly": "true"},
@@ -106,8 +110,8 @@ BATCHES = TableContract(
 _SILVER_DESCRIPTIONS = {
     "unique_key": "The request's key at the source",
     "agency": "Responsible agency's code",
-    "complaint_type": "Complaint type, without stray blanks",
-    "borough": "Borough in capitals; UNSPECIFIED where the source names none",
+    "complaint_type": "Complaint type under today's name, without stray blanks",
+    "borough": "Borough in capitals; UNSPECIFIED where neither source nor place tells it",
     "latitude": "Degrees north, WGS 84",
     "longitude": "Degrees east, WGS 84",
 }
@@ -153,9 +157,22 @@ def silver_requests(city: City) -> TableContract:
             *source_columns,
             Column("complaint_type_raw", "STRING", "Complaint type as it came"),
             Column("borough_raw", "STRING", "Borough as it came"),
+            Column(
+                "borough_found_by",
+                "STRING",
+                "source, community_board, zip, coordinates or none",
+                nullable=False,
+            ),
             Column("created_at", "TIMESTAMP", "created_local in UTC", nullable=False),
             Column("closed_at", "TIMESTAMP", "closed_local in UTC"),
+            Column("hours_to_close", "DOUBLE", "Null while open, and if closed before created"),
             Column("request_date", "DATE", "Local day of created_local", nullable=False),
+            Column(
+                "flags",
+                "ARRAY<STRING>",
+                "What is odd about the row; kept all the same",
+                nullable=False,
+            ),
             Column("dataset_id", "STRING", "Dataset of the portal", nullable=False),
             Column("source_row_id", "STRING", "The source's :id of this version", nullable=False),
             Column(
@@ -163,9 +180,19 @@ def silver_requests(city: City) -> TableContract:
             ),
             Column("ingested_at", "TIMESTAMP", "Pull of this version, UTC", nullable=False),
             Column("content_hash", "BIGINT", "xxhash64 of the payload", nullable=False),
+            Column(
+                "ruleset", "BIGINT", "Fingerprint of the rules that made the row", nullable=False
+            ),
             Column("first_seen", "DATE", "First ingestion date with this request", nullable=False),
             Column(
                 "last_changed", "DATE", "Ingestion date that brought this content", nullable=False
+            ),
+            Column(
+                "is_current",
+                "BOOLEAN",
+                "The newest whole pull of its day brings it as a sound row; false: deleted at the "
+                "source, or broken there",
+                nullable=False,
             ),
         ),
         key=("unique_key",),
@@ -179,26 +206,31 @@ def silver_requests(city: City) -> TableContract:
     )
 
 
-def silver_staged(city: City) -> TableContract:
-    """The contract of silver.staged: the run's rows, typed and judged, before they are merged.
+_MERGED = frozenset({"first_seen", "last_changed", "is_current"})
 
-    It holds one run's rows at a time. Nothing is required of them yet: that is what is judged.
+
+def silver_staged(city: City) -> TableContract:
+    """The contract of silver.staged: the rows of runs under way, before they are merged.
+
+    Nothing is required of them yet: that is what is judged.
     """
     typed = (
         replace(column, nullable=True)
         for column in silver_requests(city).columns
-        if column.name not in {"first_seen", "last_changed"}
+        if column.name not in _MERGED
     )
     return TableContract(
         name="silver.staged",
-        description="The rows of the newest run, typed and judged, before they are merged.",
+        description="The rows of runs under way, typed and judged, before they are merged.",
         columns=(
+            Column("run", "STRING", "The run that staged the row", nullable=False),
             *_PULL_COLUMNS,
             *typed,
             Column("reasons", "ARRAY<STRING>", "Every rule the row breaks", nullable=False),
             Column("payload", "STRING", "The JSON text of a row that breaks a rule"),
         ),
-        key=("batch_id", "source_row_id"),
+        key=("run", "batch_id", "source_row_id"),
+        partitioned_by=("run",),
         properties={"delta.dataSkippingNumIndexedCols": "0"},
     )
 
@@ -214,6 +246,26 @@ REJECTS = TableContract(
         Column("payload", "STRING", "The row's JSON text", nullable=False),
     ),
     key=("batch_id", "source_row_id"),
+    properties={"delta.enableDeletionVectors": "true"},
+)
+
+DAYS = TableContract(
+    name="silver.days",
+    description="One row per request date: what became of the rows of its newest merged pull.",
+    columns=(
+        Column("request_date", "DATE", "New York day whose query was asked", nullable=False),
+        Column("ingestion_date", "DATE", "Daily partition that pulled it", nullable=False),
+        Column("batch_id", "STRING", "The pull", nullable=False),
+        Column("ingested_at", "TIMESTAMP", "When the pull began, UTC", nullable=False),
+        Column("rows_at_source", "BIGINT", "The source's own count of the day", nullable=False),
+        Column("rows_in_bronze", "BIGINT", "Rows of it in bronze.raw_311", nullable=False),
+        Column("requests", "BIGINT", "Sound rows, each request once", nullable=False),
+        Column("rejects", "BIGINT", "Rows that break the contract", nullable=False),
+        Column(
+            "duplicates", "BIGINT", "Older or equal copies of a request in the pull", nullable=False
+        ),
+    ),
+    key=("request_date",),
     properties={"delta.enableDeletionVectors": "true"},
 )
 

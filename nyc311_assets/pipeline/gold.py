@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS, silver_requests
 from nyc311_assets.pipeline.days import DayState, day_state
-from nyc311_assets.pipeline.tables import Lakehouse, Table, date_list
+from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
 # A series is zero-filled for this many days after its last request. It bounds every feature too:
 # no lag or rolling mean looks back further.
@@ -22,6 +23,16 @@ _LAGS = (1, 7, 14, 28)
 _ROLLING = (7, 28)
 _SERIES = ["complaint_type", "borough", "agency"]
 _WATERMARK = "silver_version"
+# Why a change feed cannot begin where gold left off: too old, or its files or log are gone.
+_FEED_IS_GONE = frozenset(
+    {
+        "DELTA_CHANGE_DATA_FILE_NOT_FOUND",
+        "DELTA_FILE_NOT_FOUND_DETAILED",
+        "DELTA_UNSUPPORTED_TIME_TRAVEL_BEYOND_DELETED_FILE_RETENTION_DURATION",
+        "DELTA_VERSION_NOT_FOUND",
+        "FAILED_READ_FILE.FILE_NOT_EXIST",
+    }
+)
 
 
 class NothingToCount(RuntimeError):
@@ -88,33 +99,43 @@ def aggregate(
     requests = Table(spark, lakehouse, silver_requests(city)).create()
     counts = Table(spark, lakehouse, DAILY_COUNTS).create()
     silver_version = requests.version()
-    span = requests.read().agg(F.min("request_date"), F.max("request_date")).first()
+    current = requests.read().where("is_current")
+    span = current.agg(F.min("request_date"), F.max("request_date")).first()
     if span is None or span[0] is None:
+        # Also after a restore of silver to before its first row: gold holds nothing either.
+        counts.replace_where(counts.read().limit(0), "true", {_WATERMARK: silver_version})
         raise NothingToCount("silver.requests is empty: materialize silver_requests first.")
     first, last = span
+    is_counted = _keep_within(counts, first, last)
     touched = {day for day in request_dates if first <= day <= last}
-    watermark = _read_watermark(counts)
-    touched |= _changed_days(requests, watermark, first, last)
+    watermark = _read_watermark(counts) if is_counted else None
+    changed = _changed_days(requests, watermark)
+    touched |= {
+        day for day in (_days(first, last) if changed is None else changed) if first <= day <= last
+    }
     states = day_states(spark, lakehouse, city)
     # A day that was never pulled whole is unknown, not zero: it gets no row.
     affected = sorted(
         states.keys()
         & {day + timedelta(days=ahead) for day in touched for ahead in range(ACTIVE_DAYS)}
-        & {first + timedelta(days=ahead) for ahead in range((last - first).days + 1)}
+        & set(_days(first, last))
     )
     rewritten: tuple[date, ...] = ()
     if affected:
-        rows = daily_counts(requests.read(), first, affected, states)
+        rows = daily_counts(current, first, affected, states)
         # The first time there is nothing to compare with.
         rewritten = tuple(affected) if watermark is None else _differing(counts, rows, affected)
     if rewritten:
-        predicate = f"request_date IN ({date_list(rewritten)})"
+        predicate = within(rewritten)
         counts.replace_where(
             rows.where(predicate).sort("request_date", *_SERIES),
             predicate,
             {_WATERMARK: silver_version},
         )
-    return Aggregation(_totals(requests, counts), rewritten, counts.version())
+    elif changed is None:
+        # Counted anew without a difference: the next run may go by the change feed again.
+        counts.replace_where(counts.read().limit(0), "false", {_WATERMARK: silver_version})
+    return Aggregation(_totals(current, counts), rewritten, counts.version())
 
 
 def day_states(spark: SparkSession, lakehouse: Lakehouse, city: City) -> dict[date, DayState]:
@@ -154,7 +175,7 @@ def daily_counts(
     not complete counts as unknown: a lag onto it is null, and a rolling mean leaves it out.
 
     Args:
-        requests: silver.requests.
+        requests: silver.requests, its current rows.
         first: Silver's first request date.
         affected: Days to return.
         states: Completeness of each day.
@@ -164,14 +185,13 @@ def daily_counts(
     """
     since = max(first, min(affected) - timedelta(days=ACTIVE_DAYS + max(_LAGS)))
     until = max(affected)
-    hours = (F.unix_seconds("closed_at") - F.unix_seconds("created_at")) / 3600
     counted = (
         requests.where(F.col("request_date").between(since, until))
         .groupBy("request_date", *_SERIES)
         .agg(
             F.count("*").alias("requests"),
             F.count("closed_local").alias("closed"),
-            F.median(F.when(hours >= 0, hours)).alias("median_hours_to_close"),
+            F.median("hours_to_close").alias("median_hours_to_close"),
         )
     )
     ahead = F.least(F.date_add("last_day", ACTIVE_DAYS - 1), F.lit(until))
@@ -247,26 +267,59 @@ def _day_facts(
     return spark.createDataFrame([facts(day) for day in days], schema)
 
 
-def _changed_days(requests: Table, watermark: int | None, first: date, last: date) -> set[date]:
-    """Days that silver's change feed names since gold was last written; all, the first time."""
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
+
+
+def _keep_within(counts: Table, first: date, last: date) -> bool:
+    """Remove days that silver no longer reaches to, as after a restore; tell if any are left."""
+    outside = f"request_date < DATE'{first}' OR request_date > DATE'{last}'"
+    found = counts.read().agg(F.count("*").alias("rows"), F.count_if(F.expr(outside)).alias("out"))
+    rows, out = found.collect()[0]
+    if out:
+        counts.replace_where(counts.read().limit(0), outside)
+    return bool(rows > out)
+
+
+def _changed_days(requests: Table, watermark: int | None) -> set[date] | None:
+    """Days that silver's change feed names since gold was last written; None: it cannot tell."""
     if watermark is None:
-        return {first + timedelta(days=ahead) for ahead in range((last - first).days + 1)}
+        return None
     if watermark >= requests.version():
         return set()
-    rows = requests.changes_since(watermark).select("request_date").distinct().collect()
-    return {row["request_date"] for row in rows if first <= row["request_date"] <= last}
+    try:
+        rows = requests.changes_since(watermark).select("request_date").distinct().collect()
+    except PySparkException as error:
+        if error.getCondition() not in _FEED_IS_GONE:
+            raise
+        return None
+    return {row["request_date"] for row in rows}
 
 
 def _read_watermark(counts: Table) -> int | None:
-    for row in counts.history().select("userMetadata").toLocalIterator():
-        if row["userMetadata"]:
-            return int(json.loads(row["userMetadata"])[_WATERMARK])
+    """Silver's version as of the rows that gold holds; None before it was first written."""
+    below: int | None = None
+    for row in (
+        counts.history()
+        .select("version", "operation", "operationParameters", "userMetadata")
+        .toLocalIterator()
+    ):
+        if below is not None and row["version"] > below:
+            continue
+        below = None
+        if row["operation"] == "RESTORE":
+            # What was written after the version gone back to does not count any more.
+            below = int(row["operationParameters"]["version"])
+        elif row["userMetadata"]:
+            metadata = json.loads(row["userMetadata"])
+            if _WATERMARK in metadata:
+                return int(metadata[_WATERMARK])
     return None
 
 
 def _differing(counts: Table, new: DataFrame, affected: Iterable[date]) -> tuple[date, ...]:
     """The days whose rows differ from what gold holds."""
-    old = counts.read().where(f"request_date IN ({date_list(affected)})")
+    old = counts.read().where(within(affected))
     days = (
         _fingerprints(new)
         .withColumnRenamed("fingerprint", "new_fingerprint")
@@ -284,8 +337,8 @@ def _fingerprints(rows: DataFrame) -> DataFrame:
     )
 
 
-def _totals(requests: Table, counts: Table) -> tuple[DayTotals, ...]:
-    in_silver = requests.read().groupBy("request_date").agg(F.count("*").alias("silver_requests"))
+def _totals(current: DataFrame, counts: Table) -> tuple[DayTotals, ...]:
+    in_silver = current.groupBy("request_date").agg(F.count("*").alias("silver_requests"))
     in_gold = (
         counts.read()
         .groupBy("request_date")

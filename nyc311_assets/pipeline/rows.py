@@ -1,20 +1,48 @@
-"""From a payload to a typed row, and the rules that a row must keep."""
+"""From a payload to a typed row, the rules that a row must keep, and what is odd about it."""
 
 from __future__ import annotations
+
+import hashlib
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import local_name
+from nyc311_assets.pipeline.places import UNSPECIFIED, borough_of
+from nyc311_assets.pipeline.vocabulary import canonical_type, one_line
+
+# Raised by hand when the expressions below give other rows for the same payloads.
+_RULES_VERSION = 2
+_MOST_PAYLOAD_CHARACTERS = 65_536
+_ONE_LINE = frozenset({"agency", "unique_key"})
+_CLOSED = "closed"
+
+
+def ruleset(city: City) -> int:
+    """Fingerprint of everything but the payload that a row in silver depends on, as a BIGINT.
+
+    Rows of an earlier ruleset are made again when their pull is merged again, although their
+    content at the source is the same.
+    """
+    types = city.complaint_types
+    rules = (
+        _RULES_VERSION,
+        [(field.name, field.soda_type) for field in city.fields],
+        sorted(types.renamed.items()),
+        sorted((agency, sorted(names.items())) for agency, names in types.renamed_at.items()),
+        city.boroughs,
+    )
+    digest = hashlib.sha256(repr(rules).encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def parse(bronze: DataFrame, city: City) -> DataFrame:
-    """Typed columns from the payload; what cannot be read becomes null.
+    """Typed columns from the payload; what cannot be read becomes null, and is flagged.
 
     Returns:
-        The columns of silver.requests but for first_seen and last_changed, plus batch_id,
-        ingestion_date, pulled_date (the date of the query) and payload.
+        The columns of silver.requests but for first_seen, last_changed and is_current, plus
+        batch_id, ingestion_date, pulled_date (the date of the query) and payload.
     """
     schema = ", ".join(f"`{field.name}` STRING" for field in city.fields)
     rows = bronze.select(
@@ -28,7 +56,29 @@ def parse(bronze: DataFrame, city: City) -> DataFrame:
         "payload",
         F.from_json("payload", schema).alias("source"),
     )
+    # In the repeated hour the first pass (daylight time) is meant; a time in the skipped hour
+    # is moved forward by it. Both are java.time's rule, which to_utc_timestamp follows.
+    zone = city.time_zone.key
+    hours = (F.unix_seconds("closed_at") - F.unix_seconds("created_at")) / 3600
+    return (
+        rows.select("*", *_typed(city))
+        .withColumns(
+            {
+                "created_at": F.to_utc_timestamp("created_local", zone),
+                "closed_at": F.to_utc_timestamp("closed_local", zone),
+                "request_date": F.to_date("created_local"),
+                "content_hash": F.xxhash64("payload"),
+                "ruleset": F.lit(ruleset(city)),
+            }
+        )
+        .withColumns({"hours_to_close": F.when(hours >= 0, hours), "flags": _flags(city)})
+        .drop("source")
+    )
+
+
+def _typed(city: City) -> list[Column]:
     typed: list[Column] = []
+    agency = one_line(F.col("source.agency"))
     for field in city.fields:
         value = F.col(f"source.{field.name}")
         if field.soda_type == "floating_timestamp":
@@ -36,37 +86,57 @@ def parse(bronze: DataFrame, city: City) -> DataFrame:
         elif field.soda_type == "number":
             typed.append(value.try_cast("double").alias(field.name))
         elif field.name == "complaint_type":
-            typed += [_one_line(value).alias(field.name), value.alias("complaint_type_raw")]
+            typed += [
+                canonical_type(city, value, agency).alias(field.name),
+                value.alias("complaint_type_raw"),
+            ]
         elif field.name == "borough":
-            typed += [_borough(value).alias(field.name), value.alias("borough_raw")]
-        elif field.name in {"agency", "unique_key"}:
-            typed.append(_one_line(value).alias(field.name))
+            borough, found_by = borough_of(
+                city,
+                borough=value,
+                incident_zip=F.col("source.incident_zip"),
+                community_board=F.col("source.community_board"),
+                latitude=F.col("source.latitude"),
+                longitude=F.col("source.longitude"),
+            )
+            typed += [
+                borough.alias(field.name),
+                found_by.alias("borough_found_by"),
+                value.alias("borough_raw"),
+            ]
+        elif field.name in _ONE_LINE:
+            typed.append(one_line(value).alias(field.name))
         elif field.soda_type == "text":
             typed.append(value.alias(field.name))
-    # In the repeated hour the first pass (daylight time) is meant; a time in the skipped hour
-    # is moved forward by it. Both are java.time's rule, which to_utc_timestamp follows.
-    zone = city.time_zone.key
-    return (
-        rows.select("*", *typed)
-        .withColumns(
-            {
-                "created_at": F.to_utc_timestamp("created_local", zone),
-                "closed_at": F.to_utc_timestamp("closed_local", zone),
-                "request_date": F.to_date("created_local"),
-                "content_hash": F.xxhash64("payload"),
-            }
+    return typed
+
+
+def _flags(city: City) -> Column:
+    """What is odd about a row, without being a reason to reject it."""
+    is_closed = F.lower(F.trim("status")) == _CLOSED
+    odd = {
+        "closed before created": F.col("closed_local") < F.col("created_local"),
+        "closed without a closing date": is_closed & F.col("closed_local").isNull(),
+        "closing date but not closed": ~is_closed & F.col("closed_local").isNotNull(),
+        "closed after the source's update": F.col("closed_at")
+        > F.col("source_updated_at") + F.expr("INTERVAL 1 DAY"),
+        "due before created": F.col("due_local") < F.col("created_local"),
+    }
+    for field in city.fields:
+        name = {"floating_timestamp": local_name(field.name), "number": field.name}.get(
+            field.soda_type
         )
-        .drop("source")
-    )
+        if name is not None and name != "created_local":
+            odd[f"{field.name} cannot be read"] = (
+                F.col(f"source.{field.name}").isNotNull() & F.col(name).isNull()
+            )
+    return _named(odd)
 
 
-def _one_line(value: Column) -> Column:
-    text = F.trim(F.regexp_replace(value, r"\s+", " "))
-    return F.when(text != "", text)
-
-
-def _borough(value: Column) -> Column:
-    return F.coalesce(F.upper(_one_line(value)), F.lit("UNSPECIFIED"))
+def _named(conditions: dict[str, Column]) -> Column:
+    """The names of the conditions that hold."""
+    names = F.array(*(F.when(holds, F.lit(name)) for name, holds in conditions.items()))
+    return F.array_compact(names)
 
 
 def judge(parsed: DataFrame, city: City) -> DataFrame:
@@ -76,19 +146,19 @@ def judge(parsed: DataFrame, city: City) -> DataFrame:
         The columns of `parse`, plus reasons ARRAY<STRING> (empty: the row is sound); the payload
         is kept only where there is a reason.
     """
-    known = [*city.boroughs, "UNSPECIFIED"]
-    rules = {
-        "unique_key is missing": F.col("unique_key").isNull(),
-        "created_date is missing or not a time": F.col("created_local").isNull(),
-        "created_date is not in the day that was asked for": F.col("request_date")
-        != F.col("pulled_date"),
-        "agency is missing": F.col("agency").isNull(),
-        "complaint_type is missing": F.col("complaint_type").isNull(),
-        "borough is unknown": ~F.col("borough").isin(known),
-    }
-    reasons = F.filter(
-        F.array(*(F.when(broken, F.lit(reason)) for reason, broken in rules.items())),
-        lambda reason: reason.isNotNull(),
+    known = [*city.boroughs, UNSPECIFIED]
+    reasons = _named(
+        {
+            "unique_key is missing": F.col("unique_key").isNull(),
+            "created_date is missing or not a time": F.col("created_local").isNull(),
+            "created_date is not in the day that was asked for": F.col("request_date")
+            != F.col("pulled_date"),
+            "agency is missing": F.col("agency").isNull(),
+            "complaint_type is missing": F.col("complaint_type").isNull(),
+            "borough is unknown": ~F.col("borough").isin(known),
+            f"longer than {_MOST_PAYLOAD_CHARACTERS:,} characters": F.length("payload")
+            > _MOST_PAYLOAD_CHARACTERS,
+        }
     )
     return parsed.withColumn("reasons", reasons).withColumn(
         "payload", F.when(F.size("reasons") > 0, F.col("payload"))

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import reduce
 
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import City
-from nyc311_assets.pipeline.contracts import (
-    BATCHES,
-    RAW_311,
-    REJECTS,
-    TableContract,
-    silver_requests,
-    silver_staged,
-)
-from nyc311_assets.pipeline.rows import judge, parse
-from nyc311_assets.pipeline.tables import Lakehouse, Table, date_list
-
-# Newest first. The row id breaks ties between two copies of one request in the same pull.
-_VERSION = ("source_updated_at", "ingested_at", "source_row_id")
+from nyc311_assets.pipeline.contracts import DAYS, REJECTS, silver_requests
+from nyc311_assets.pipeline.merging import publish
+from nyc311_assets.pipeline.staging import Staged, StagedDay, newest_days, stage
+from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
 
 class NothingToRefine(RuntimeError):
@@ -36,8 +28,8 @@ class PartitionCounts:
 
     Attributes:
         rows_read: Rows of its newest batch, in reconciled request dates.
-        rows_kept: Rows that are the newest version of their request in this run.
-        rows_superseded: Older copies of a request that also came in a newer one.
+        rows_kept: Sound rows, each request once.
+        rows_superseded: Older or equal copies of a request in the same pull.
         rows_rejected: Rows that break the contract.
     """
 
@@ -53,6 +45,35 @@ class PartitionCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class DayAccount:
+    """Where the rows of a request date's newest merged pull are.
+
+    Attributes:
+        request_date: The date of the query.
+        ingestion_date: Daily partition of the pull.
+        rows_at_source: The source's own count.
+        rows_in_bronze: Rows that landed.
+        requests_in_silver: Current rows of the day in the published silver.requests.
+        rejects: Rows of the pull that break the contract.
+        duplicates: Older or equal copies of a request in the pull.
+    """
+
+    request_date: date
+    ingestion_date: date
+    rows_at_source: int
+    rows_in_bronze: int
+    requests_in_silver: int
+    rejects: int
+    duplicates: int
+
+    @property
+    def adds_up(self) -> bool:
+        """Source = bronze = silver + rejects + duplicates."""
+        accounted = self.requests_in_silver + self.rejects + self.duplicates
+        return self.rows_at_source == self.rows_in_bronze == accounted
+
+
+@dataclass(frozen=True, slots=True)
 class KeyAudit:
     """silver.requests, as it stands, over the request dates of a run.
 
@@ -60,11 +81,13 @@ class KeyAudit:
         rows: Its rows.
         distinct_keys: Different unique_keys among them.
         rows_with_nulls: Rows with a null in a column that the contract requires.
+        current: Current rows per request date.
     """
 
     rows: int
     distinct_keys: int
     rows_with_nulls: int
+    current: Mapping[date, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +97,17 @@ class Refinement:
     Attributes:
         partitions: Counts per ingestion date.
         rows_in_bronze: Per ingestion date, what bronze.batches says its newest batch landed.
+        accounts: Where the rows of each request date are, if the run merged its newest pull.
         audit: The published table over the run's request dates.
         request_dates: Request dates of the rows read.
         inserted: Requests that were new to silver.
-        updated: Requests whose version was newer than the one in silver.
+        updated: Requests of which something changed.
         table_version: Version of silver.requests afterwards.
     """
 
     partitions: Mapping[date, PartitionCounts]
     rows_in_bronze: Mapping[date, int]
+    accounts: tuple[DayAccount, ...]
     audit: KeyAudit
     request_dates: tuple[date, ...]
     inserted: int
@@ -96,235 +121,158 @@ def refine(
     city: City,
     *,
     ingestion_dates: Collection[date],
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Refinement:
     """Merge the newest whole batch of each partition into silver.
 
     The result does not depend on the order or the number of runs: a request's row is replaced
-    only by a version that is newer at the source.
+    only by a version that is newer at the source, and it is current as long as the newest merged
+    pull of its day brings it.
 
     Raises:
         NothingToRefine: No partition has a reconciled batch.
     """
     requests = Table(spark, lakehouse, silver_requests(city)).create()
     rejects = Table(spark, lakehouse, REJECTS).create()
-    staged = Table(spark, lakehouse, silver_staged(city)).create()
-    # The JSON is parsed once, into a table that is audited before anything is published from it.
-    staged.replace_where(
-        judge(parse(newest_batches(spark, lakehouse, ingestion_dates), city), city),
-        "batch_id IS NOT NULL",
-    )
-    counts, request_dates = _count(staged.read())
-    if not counts:
+    days = Table(spark, lakehouse, DAYS).create()
+    staged = stage(spark, lakehouse, city, ingestion_dates, clock())
+    if not staged.days:
         raise NothingToRefine(
             f"No reconciled batch in bronze for {min(ingestion_dates)} to {max(ingestion_dates)}: "
             "materialize raw_311 for these partitions first."
         )
-    if any(partition.rows_rejected for partition in counts.values()):
-        _keep_rejects(staged.read(), rejects)
-    before = requests.version()
-    changes(staged.read(), requests.read(), request_dates).select(
-        *requests.contract.column_names
-    ).createOrReplaceTempView("changed_requests")
-    requests.merge(
-        "changed_requests",
-        _same_request(request_dates),
-        f"WHEN MATCHED AND {_IS_NEWER} THEN {_take_over(requests.contract)} "
-        f"WHEN MATCHED AND ({_IS_EARLIER}) THEN {_EARLIER_DATES} "
-        "WHEN NOT MATCHED THEN INSERT *",
-    )
-    version, metrics = _merge_metrics(requests, before)
+    _keep_rejects(staged, rejects, ingestion_dates)
+    newest = _newest_pulls(staged, days)
+    published = publish(requests, staged, newest)
+    landed = {
+        (row["batch_id"], row["request_date"]): (row["rows_expected"], row["rows_landed"])
+        for row in newest_days(spark, lakehouse, ingestion_dates).collect()
+    }
+    _record(days, newest, landed)
+    found = audit(requests, staged.request_dates)
     return Refinement(
-        partitions=counts,
-        rows_in_bronze={
-            row["ingestion_date"]: row["rows"]
-            for row in _newest_days(spark, lakehouse, ingestion_dates)
-            .groupBy("ingestion_date")
-            .agg(F.sum("rows_landed").alias("rows"))
-            .collect()
-        },
-        audit=audit(requests, request_dates),
-        request_dates=request_dates,
-        inserted=int(metrics.get("numTargetRowsInserted", 0)),
-        updated=int(metrics.get("numTargetRowsUpdated", 0)),
-        table_version=version,
-    )
-
-
-def newest_batches(
-    spark: SparkSession, lakehouse: Lakehouse, ingestion_dates: Collection[date]
-) -> DataFrame:
-    """Rows of each partition's newest batch, without the request dates that did not reconcile."""
-    days = _newest_days(spark, lakehouse, ingestion_dates).drop("rows_landed")
-    raw = Table(spark, lakehouse, RAW_311).create().read()
-    return raw.where(f"ingestion_date IN ({date_list(ingestion_dates)})").join(
-        F.broadcast(days), ["ingestion_date", "batch_id", "request_date"]
-    )
-
-
-def _newest_days(
-    spark: SparkSession, lakehouse: Lakehouse, ingestion_dates: Collection[date]
-) -> DataFrame:
-    newest_first = Window.partitionBy("ingestion_date").orderBy(
-        F.col("ingested_at").desc(), F.col("batch_id").desc()
-    )
-    return (
-        Table(spark, lakehouse, BATCHES)
-        .create()
-        .read()
-        .where(f"ingestion_date IN ({date_list(ingestion_dates)})")
-        .withColumn("newest", F.first("batch_id").over(newest_first))
-        .where(F.col("batch_id") == F.col("newest"))
-        .where("is_reconciled")
-        .select("ingestion_date", "batch_id", "request_date", "rows_landed")
+        partitions=_by_partition(staged.days),
+        rows_in_bronze=_landed_by_partition(staged.days, landed),
+        accounts=tuple(
+            DayAccount(
+                request_date=day.request_date,
+                ingestion_date=day.ingestion_date,
+                rows_at_source=landed[day.batch_id, day.request_date][0],
+                rows_in_bronze=landed[day.batch_id, day.request_date][1],
+                requests_in_silver=found.current.get(day.request_date, 0),
+                rejects=day.rows_rejected,
+                duplicates=day.rows_superseded,
+            )
+            for day in newest.values()
+        ),
+        audit=found,
+        request_dates=staged.request_dates,
+        inserted=published.inserted,
+        updated=published.updated,
+        table_version=published.version,
     )
 
 
 def audit(requests: Table, request_dates: Collection[date]) -> KeyAudit:
-    """Count keys and nulls in the published table over some request dates."""
+    """Count keys, nulls and current rows in the published table over some request dates."""
     missing = reduce(
         lambda left, right: left | right,
         (F.col(name).isNull() for name in requests.contract.required),
     )
-    row = (
-        requests.read()
-        .where(f"request_date IN ({date_list(request_dates)})")
+    rows = requests.read().where(within(request_dates))
+    by_day = (
+        rows.groupBy("request_date")
         .agg(
             F.count("*").alias("rows"),
-            F.count_distinct("unique_key").alias("distinct_keys"),
+            F.count_if("is_current").alias("current"),
             F.count_if(missing).alias("rows_with_nulls"),
         )
-        .collect()[0]
-    )
-    return KeyAudit(row["rows"], row["distinct_keys"], row["rows_with_nulls"])
-
-
-def changes(staged: DataFrame, requests: DataFrame, request_dates: Collection[date]) -> DataFrame:
-    """The newest sound version of each request that silver does not have yet.
-
-    Most of a pull is known already, so this is found on a few narrow columns; only what is left
-    is read in full and merged.
-
-    Returns:
-        The columns of silver.requests, and those of silver.staged.
-    """
-    narrow = staged.select(
-        "batch_id",
-        "ingestion_date",
-        "unique_key",
-        "request_date",
-        "content_hash",
-        "reasons",
-        *_VERSION,
-    )
-    found = _ranked(narrow).where(F.col("rank") == 1).alias("source")
-    known = requests.where(f"request_date IN ({date_list(request_dates)})").alias("target")
-    news = (
-        found.join(known, F.expr(_same_request(request_dates)), "left")
-        .where(F.expr(f"target.unique_key IS NULL OR {_IS_NEWER} OR {_IS_EARLIER}"))
-        .select(
-            "source.batch_id", "source.source_row_id", "source.first_seen", "source.last_changed"
-        )
-    )
-    return staged.join(news, ["batch_id", "source_row_id"])
-
-
-def _ranked(staged: DataFrame) -> DataFrame:
-    per_request = Window.partitionBy("unique_key")
-    newest_first = per_request.orderBy(*(F.col(name).desc() for name in _VERSION))
-    same_content = Window.partitionBy("unique_key", "content_hash")
-    return staged.where(F.size("reasons") == 0).withColumns(
-        {
-            "rank": F.row_number().over(newest_first),
-            "first_seen": F.min("ingestion_date").over(per_request),
-            "last_changed": F.min("ingestion_date").over(same_content),
-        }
-    )
-
-
-def _count(staged: DataFrame) -> tuple[dict[date, PartitionCounts], tuple[date, ...]]:
-    rank = _ranked(staged).select("ingestion_date", "pulled_date", "rank")
-    broken = staged.where(F.size("reasons") > 0).select(
-        "ingestion_date", "pulled_date", F.lit(0).alias("rank")
-    )
-    rows = (
-        rank.unionByName(broken)
-        .groupBy("ingestion_date", "pulled_date")
-        .agg(
-            F.count("*").alias("read"),
-            F.count_if(F.col("rank") == 1).alias("kept"),
-            F.count_if(F.col("rank") > 1).alias("superseded"),
-            F.count_if(F.col("rank") == 0).alias("rejected"),
-        )
-        .orderBy("ingestion_date")
         .collect()
     )
-    counts: dict[date, PartitionCounts] = {}
-    for row in rows:
-        before = counts.get(row["ingestion_date"], PartitionCounts())
-        counts[row["ingestion_date"]] = PartitionCounts(
-            before.rows_read + row["read"],
-            before.rows_kept + row["kept"],
-            before.rows_superseded + row["superseded"],
-            before.rows_rejected + row["rejected"],
-        )
-    return counts, tuple(sorted({row["pulled_date"] for row in rows}))
-
-
-def _keep_rejects(staged: DataFrame, rejects: Table) -> None:
-    broken = staged.where(F.size("reasons") > 0)
-    broken.select(*rejects.contract.column_names).createOrReplaceTempView("broken_rows")
-    rejects.merge(
-        "broken_rows",
-        "target.batch_id = source.batch_id AND target.source_row_id = source.source_row_id",
-        "WHEN NOT MATCHED THEN INSERT *",
+    return KeyAudit(
+        rows=sum(row["rows"] for row in by_day),
+        distinct_keys=rows.select("unique_key").distinct().count(),
+        rows_with_nulls=sum(row["rows_with_nulls"] for row in by_day),
+        current={row["request_date"]: row["current"] for row in by_day},
     )
 
 
-def _merge_metrics(requests: Table, before: int) -> tuple[int, Mapping[str, str]]:
-    """Version after a MERGE and what it did; a MERGE that changes nothing makes no version."""
-    row = requests.history().select("version", "operation", "operationMetrics").first()
-    if row is None or row["version"] == before:
-        return before, {}
-    if row["version"] > before + 1 or row["operation"] != "MERGE":
-        raise RuntimeError(
-            f"{requests.sql_name} was written by another run during this MERGE: see its history. "
-            "Let one run at a time write it (Dagster's pools do), then run the step again."
-        )
-    return row["version"], row["operationMetrics"]
-
-
-_OTHER_CONTENT = "source.content_hash <> target.content_hash"
-_IS_NEWER = (
-    "(source.source_updated_at > target.source_updated_at OR "
-    f"(source.source_updated_at = target.source_updated_at AND {_OTHER_CONTENT} AND "
-    "struct(source.ingested_at, source.source_row_id) > "
-    "struct(target.ingested_at, target.source_row_id)))"
-)
-_IS_EARLIER = (
-    "source.first_seen < target.first_seen OR "
-    f"(NOT ({_OTHER_CONTENT}) AND source.last_changed < target.last_changed)"
-)
-# The earliest ingestion date of the request, and of its present content.
-_EARLIER_DATES = (
-    "UPDATE SET target.first_seen = least(source.first_seen, target.first_seen), "
-    f"target.last_changed = IF({_OTHER_CONTENT}, target.last_changed, "
-    "least(source.last_changed, target.last_changed))"
-)
-
-
-def _same_request(request_dates: Collection[date]) -> str:
-    """Join condition between source and target, bounded to the request dates of a run."""
-    return (
-        f"target.request_date IN ({date_list(request_dates)}) "
-        "AND target.unique_key = source.unique_key"
-    )
-
-
-def _take_over(contract: TableContract) -> str:
-    """The update to a newer version."""
-    values = {name: f"source.{name}" for name in contract.column_names} | {
-        "first_seen": "least(source.first_seen, target.first_seen)",
-        "last_changed": f"IF({_OTHER_CONTENT}, source.last_changed, "
-        "least(source.last_changed, target.last_changed))",
+def _newest_pulls(staged: Staged, days: Table) -> dict[date, StagedDay]:
+    """Request dates of which this run merges the newest pull that was ever merged, and that pull."""
+    merged = {
+        row["request_date"]: (row["pulled_us"], row["batch_id"])
+        for row in days.read()
+        .where(within(staged.request_dates))
+        .select("request_date", "batch_id", F.unix_micros("ingested_at").alias("pulled_us"))
+        .collect()
     }
-    return "UPDATE SET " + ", ".join(f"target.{name} = {value}" for name, value in values.items())
+    newest: dict[date, StagedDay] = {}
+    # Ordered by time within each request date: the last one stays.
+    for day in staged.days:
+        if (day.pulled_us, day.batch_id) >= merged.get(day.request_date, (0, "")):
+            newest[day.request_date] = day
+    return newest
+
+
+def _record(
+    days: Table,
+    newest: Mapping[date, StagedDay],
+    landed: Mapping[tuple[str, date], tuple[int, int]],
+) -> None:
+    if not newest:
+        return
+    rows = [
+        (
+            day.request_date,
+            day.ingestion_date,
+            day.batch_id,
+            datetime.fromtimestamp(day.pulled_us / 1_000_000, UTC),
+            *landed[day.batch_id, day.request_date],
+            day.rows_kept,
+            day.rows_rejected,
+            day.rows_superseded,
+        )
+        for day in newest.values()
+    ]
+    schema = ", ".join(f"{column.name} {column.type}" for column in DAYS.columns)
+    days.spark.createDataFrame(rows, schema).createOrReplaceTempView("merged_days")
+    days.merge(
+        "merged_days",
+        "target.request_date = source.request_date",
+        "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
+    )
+
+
+def _keep_rejects(staged: Staged, rejects: Table, ingestion_dates: Collection[date]) -> None:
+    """Make the rejects of the run's pulls exactly those that break a rule now."""
+    batches = ", ".join(f"'{batch}'" for batch in sorted({day.batch_id for day in staged.days}))
+    of_these = f"batch_id IN ({batches}) AND {within(ingestion_dates, 'ingestion_date')}"
+    any_broken = any(day.rows_rejected for day in staged.days)
+    if any_broken or not rejects.read().where(of_these).isEmpty():
+        rejects.replace_where(staged.rows.where(F.size("reasons") > 0), of_these)
+
+
+def _by_partition(days: Collection[StagedDay]) -> dict[date, PartitionCounts]:
+    grouped: dict[date, list[StagedDay]] = defaultdict(list)
+    for day in days:
+        grouped[day.ingestion_date].append(day)
+    return {
+        partition: PartitionCounts(
+            rows_read=sum(day.rows_read for day in each),
+            rows_kept=sum(day.rows_kept for day in each),
+            rows_superseded=sum(day.rows_superseded for day in each),
+            rows_rejected=sum(day.rows_rejected for day in each),
+        )
+        for partition, each in sorted(grouped.items())
+    }
+
+
+def _landed_by_partition(
+    days: Collection[StagedDay], landed: Mapping[tuple[str, date], tuple[int, int]]
+) -> dict[date, int]:
+    partition_of = {(day.batch_id, day.request_date): day.ingestion_date for day in days}
+    rows: dict[date, int] = defaultdict(int)
+    for key, (_, count) in landed.items():
+        if key in partition_of:
+            rows[partition_of[key]] += count
+    return dict(rows)

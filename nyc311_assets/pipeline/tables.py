@@ -34,6 +34,10 @@ class Lakehouse:
         return f"`{self.root}`.{name}" if self.is_catalog else f"delta.`{self.path(name)}`"
 
 
+class ContractBroken(RuntimeError):
+    """A table is not what its contract says, and cannot be made so without its rows."""
+
+
 class Table:
     """One Delta table of a lakehouse, written only by append, MERGE or replaceWhere."""
 
@@ -44,7 +48,14 @@ class Table:
         self.sql_name = lakehouse.sql_name(contract.name)
 
     def create(self) -> Table:
-        """Create the table, and on a catalog its schema, where it is not there yet."""
+        """Create the table, and on a catalog its schema, where it is not there yet.
+
+        A table that is there gets the columns that its contract has gained since.
+
+        Raises:
+            ContractBroken: A column has another type than its contract, or a new one may not be
+                null.
+        """
         contract = self.contract
         if self.lakehouse.is_catalog:
             layer = contract.name.split(".", maxsplit=1)[0]
@@ -61,6 +72,7 @@ class Table:
             f"COMMENT '{contract.description}' "
             + (f"TBLPROPERTIES ({properties})" if properties else "")
         )
+        self._add_missing_columns()
         return self
 
     def read(self) -> DataFrame:
@@ -107,6 +119,27 @@ class Table:
             return reader.table(self.sql_name)
         return reader.format("delta").load(self.lakehouse.path(self.contract.name))
 
+    def _add_missing_columns(self) -> None:
+        found = dict(self.read().dtypes)
+        missing = [column for column in self.contract.columns if column.name not in found]
+        required = [column.name for column in missing if not column.nullable]
+        if required:
+            raise ContractBroken(
+                f"{self.sql_name} lacks {', '.join(required)}, which its contract requires, and "
+                "its rows have no value for it. Drop the table and build it again from the layer "
+                "before it, or add the column with values by hand."
+            )
+        for column in self.contract.columns:
+            if column.name in found and found[column.name] != _data_type(column.type):
+                raise ContractBroken(
+                    f"Column {column.name} of {self.sql_name} is {found[column.name]}, and its "
+                    f"contract says {_data_type(column.type)}. Use the version of this package "
+                    "that wrote the table, or drop the table and build it again."
+                )
+        if missing:
+            added = ", ".join(column.ddl for column in missing)
+            self.spark.sql(f"ALTER TABLE {self.sql_name} ADD COLUMNS ({added})")
+
     def _save(self, frame: DataFrame, mode: str, options: Mapping[str, str]) -> None:
         writer = (
             frame.select(*self.contract.column_names)
@@ -120,6 +153,19 @@ class Table:
             writer.save(self.lakehouse.path(self.contract.name))
 
 
-def date_list(days: Iterable[date]) -> str:
-    """Dates as a SQL list: `DATE'2026-01-01', DATE'2026-01-02'`."""
-    return ", ".join(f"DATE'{day.isoformat()}'" for day in sorted(days))
+def _data_type(sql_type: str) -> str:
+    """A contract's SQL type as DataFrame.dtypes names it."""
+    return sql_type.lower().replace(" ", "")
+
+
+def within(days: Iterable[date], column: str = "request_date") -> str:
+    """A SQL condition on a date column that holds for these days: a range for each run of them."""
+    ordered = sorted(set(days))
+    spans: list[tuple[date, date]] = []
+    for day in ordered:
+        if spans and (day - spans[-1][1]).days == 1:
+            spans[-1] = (spans[-1][0], day)
+        else:
+            spans.append((day, day))
+    conditions = (f"{column} BETWEEN DATE'{first}' AND DATE'{last}'" for first, last in spans)
+    return f"({' OR '.join(conditions)})" if spans else "false"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import dagster as dg
 from dagster import AssetExecutionContext
 from dagster._core.storage.tags import RETRY_NUMBER_TAG, ROOT_RUN_ID_TAG
@@ -12,9 +15,15 @@ from nyc311_assets.resources.databricks import HardenedPipesDatabricksClient
 from nyc311_assets.resources.workspace import open_site
 from nyc311_assets.settings import Settings
 
+# Metadata of a failure that is the asker's: what was asked for is not there.
+REFUSED = "refused"
+
 
 class JobRunner:
-    """Runs job entries for assets. It connects when the first step needs it, not before."""
+    """Runs job entries, for assets and on whole tables.
+
+    It connects when the first step needs it, not before.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -30,6 +39,48 @@ class JobRunner:
         Raises:
             dg.Failure: The run did not succeed, or its report is missing.
         """
+        # In a range run Pipes passes no partition; a job never guesses which it is for.
+        return self._run(
+            context, entry, {"asset": entry}, partition_keys=sorted(context.partition_keys)
+        )
+
+    def ask(
+        self, context: dg.OpExecutionContext, entry: str, parameters: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Run `nyc311_assets/jobs/<entry>.py` on whole tables.
+
+        Args:
+            context: The op's.
+            entry: Name of the job entry.
+            parameters: What it is to know, as JSON values.
+
+        Returns:
+            Its answer.
+
+        Raises:
+            dg.Failure: The run did not succeed, or its report is missing; with the metadata
+                `refused`, if it was asked for what cannot be had.
+        """
+        invocation = self._run(context, entry, {"operation": entry}, parameters=parameters)
+        messages = {message["kind"]: message for message in invocation.get_custom_messages()}
+        if "refusal" in messages:
+            raise dg.Failure(
+                messages["refusal"]["reason"], metadata={REFUSED: True}, allow_retries=False
+            )
+        if "answer" not in messages:
+            raise dg.Failure(f"The job {entry} ended well and gave no answer: see its output.")
+        answer: Mapping[str, Any] = messages["answer"]["answer"]
+        return answer
+
+    def _run(
+        self,
+        context: AssetExecutionContext | dg.OpExecutionContext,
+        entry: str,
+        tags: Mapping[str, str],
+        *,
+        partition_keys: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+    ) -> dg.PipesClientCompletedInvocation:
         site = open_site(self.settings)
         token = self.settings.soda_app_token
         client = HardenedPipesDatabricksClient(
@@ -45,17 +96,17 @@ class JobRunner:
             task_key=entry,
             python_file=f"{site.entries_path}/{entry}.py",
             wheel=site.wheel,
-            tags={"project": "nyc311_assets", "asset": entry},
+            tags={"project": "nyc311_assets", **tags},
         )
         config = JobConfig(
-            # In a range run Pipes passes no partition; a job never guesses which it is for.
-            partition_keys=sorted(context.partition_keys),
+            partition_keys=list(partition_keys),
             batch_id=batch_id(context.run),
             lakehouse_root=site.lakehouse.root,
             lakehouse_is_catalog=site.lakehouse.is_catalog,
             volume_path=site.volume_path,
             soda_url=site.soda_url,
             soda_parallel_requests=self.settings.soda_parallel_requests,
+            parameters=parameters or {},
         )
         return client.run(
             context=context,

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from nyc311_assets.jobs.protocol import JobConfig, check_message, partition_message
+from nyc311_assets.jobs.protocol import (
+    JobConfig,
+    answer_message,
+    check_message,
+    partition_message,
+    refusal_message,
+)
 
 CONFIG = JobConfig(
     partition_keys=["2026-03-10", "2026-03-11"],
@@ -57,3 +64,11 @@ def test_messages_name_their_partition_and_survive_json() -> None:
         "blocks_run": True,
         "figures": {"rows": 2, "distinct_keys": 1},
     }
+
+
+def test_a_job_on_whole_tables_gets_parameters_and_answers_or_refuses() -> None:
+    config = replace(CONFIG, partition_keys=[], parameters={"table": "silver.requests", "limit": 5})
+    arrived = JobConfig.from_extras(json.loads(json.dumps(config.as_extras())))
+    assert (arrived.partitions, arrived.parameters["limit"]) == ((), 5)
+    assert answer_message({"rows": 3}) == {"kind": "answer", "answer": {"rows": 3}}
+    assert refusal_message("gone") == {"kind": "refusal", "reason": "gone"}

@@ -12,6 +12,9 @@ from pyspark.sql import SparkSession
 from nyc311_assets.pipeline.contracts import BATCHES, RAW_311
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 
+# Where rows came from: they came from no source.
+NOT_RECORDED = (None,) * 4
+
 
 @dataclass(frozen=True)
 class PulledRow:
@@ -91,6 +94,7 @@ def land(
             sum(row.request_date == day for row in rows),
             sum(row.request_date == day for row in rows),
             day not in set(unreconciled),
+            *NOT_RECORDED,
         )
         for day in days
     ]

@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
+from nyc311_assets.pipeline.batches import read_batch
 from nyc311_assets.pipeline.bronze import SourceMixed
+from nyc311_assets.pipeline.checks.fields import check_fields
+from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.contracts import BATCHES, Column
 from nyc311_assets.pipeline.soda.errors import EmptyPullError
-from nyc311_assets.pipeline.tables import Lakehouse
+from nyc311_assets.pipeline.tables import ContractBroken, Lakehouse, Table
 from nyc311_assets_tests.pipeline.road import pull, request, serving, write_rows
 from nyc311_assets_tests.pipeline.soda.portal import (
     PUBLISHED_AT,
@@ -68,6 +78,72 @@ def test_a_range_lands_each_day_once_in_the_first_partition_that_pulls_it(
     with serving(rows) as url:
         pull(spark, lakehouse, tmp_path, url, DAYS[8:11], "b1")
     assert landed(spark, lakehouse) == {(max(day, DAYS[8]), day): COUNTS[day] for day in DAYS[1:11]}
+
+
+def test_partitions_with_gaps_between_them_take_the_days_that_each_pulls(
+    spark: SparkSession, lakehouse: Lakehouse, tmp_path: Path, rows: Path
+) -> None:
+    with serving(rows) as url:
+        pull(spark, lakehouse, tmp_path, url, [DAYS[1], DAYS[11]], "b1")
+    assert landed(spark, lakehouse) == {
+        **{(DAYS[1], day): COUNTS[day] for day in DAYS[:2]},
+        **{(DAYS[11], day): COUNTS[day] for day in DAYS[4:]},
+    }
+
+
+def test_a_day_is_recorded_with_the_query_that_brings_its_page_again(
+    spark: SparkSession, lakehouse: Lakehouse, tmp_path: Path, rows: Path
+) -> None:
+    with serving(rows) as url:
+        batch = pull(spark, lakehouse, tmp_path, url, [DAYS[1]], "b1")
+        for day in batch.days:
+            source = day.provenance
+            assert source is not None
+            assert source.source_columns == NEW_YORK.expected_types("erm2-nwe9")
+            if day.landed_rows == 0:
+                assert (source.query, source.page_sha256) == (None, ())
+                continue
+            assert source.query is not None
+            parameters = dict(
+                part.split("=", 1)
+                for part in re.split(r" (?=\$(?:where|order|limit)=)", source.query)
+            )
+            answer = httpx.get(f"{url}/resource/{source.dataset_id}.json", params=parameters)
+            assert len(answer.json()) == day.landed_rows
+            assert source.page_sha256 == (hashlib.sha256(answer.content).hexdigest(),)
+    assert read_batch(Table(spark, lakehouse, BATCHES), "b1") == replace(batch, is_new=False)
+    pages = spark.table(lakehouse.sql_name("bronze.batches")).orderBy("request_date")
+    assert [row["pages"] for row in pages.select("pages").collect()] == [0] * 6 + [1] * 2
+
+
+def test_a_table_gets_the_columns_that_its_contract_gained_and_refuses_another_type(
+    spark: SparkSession, lakehouse: Lakehouse, tmp_path: Path, rows: Path
+) -> None:
+    gained = ("query", "pages", "page_sha256", "source_columns")
+    older = replace(BATCHES, columns=tuple(c for c in BATCHES.columns if c.name not in gained))
+    table = Table(spark, lakehouse, older).create()
+    with serving(rows) as url:
+        record = pull(spark, Lakehouse(str(tmp_path / "now")), tmp_path, url, [DAYS[9]], "old")
+        now = spark.table(Lakehouse(str(tmp_path / "now")).sql_name(BATCHES.name))
+        table.append_once(now, "old")
+        pull(spark, lakehouse, tmp_path, url, [DAYS[10]], "new")
+    batches = Table(spark, lakehouse, BATCHES)
+    old, new = read_batch(batches, "old"), read_batch(batches, "new")
+    assert old is not None
+    assert new is not None
+    assert old.days == tuple(replace(day, provenance=None) for day in record.days)
+    assert all(day.provenance for day in new.days)
+    passed = check_fields(NEW_YORK, old, DAYS[9])
+    assert [(verdict.passed, "not_judged" in verdict.figures) for verdict in passed] == [
+        (True, True)
+    ] * 2
+
+    retyped = replace(BATCHES, columns=(*older.columns, Column("pages", "STRING", "")))
+    with pytest.raises(ContractBroken, match=r"pages of .*batches.* is int, .* says string\. Use"):
+        Table(spark, lakehouse, retyped).create()
+    required = replace(BATCHES, columns=(*BATCHES.columns, Column("b", "INT", "", nullable=False)))
+    with pytest.raises(ContractBroken, match="lacks b, which its contract requires"):
+        Table(spark, lakehouse, required).create()
 
 
 def test_a_retry_of_a_batch_adds_nothing_and_a_new_batch_is_kept_beside_it(
@@ -129,7 +205,8 @@ def test_two_sources_never_share_a_lakehouse(
         spark.sql(
             f"INSERT INTO {lakehouse.sql_name('bronze.batches')} SELECT 'b0', ingestion_date, "
             "request_date, ingested_at, dataset_id, dataset_version, 'data.cityofnewyork.us', "
-            "source_reach, rows_expected, rows_landed, is_reconciled FROM "
+            "source_reach, rows_expected, rows_landed, is_reconciled, query, pages, page_sha256, "
+            "source_columns FROM "
             f"{lakehouse.sql_name('bronze.batches')} LIMIT 1"
         )
         with pytest.raises(SourceMixed, match="Use another NYC311_HOME"):
@@ -158,3 +235,51 @@ def test_a_source_that_publishes_while_it_is_read_is_read_again(
         portal.close()
     assert batch.dataset_version.timestamp() == PUBLISHED_AT + 60
     assert landed(spark, lakehouse) == {(DAYS[9], DAYS[9]): 3}
+
+
+def test_new_missing_and_retyped_fields_of_the_source_land_as_sent_and_are_named(
+    spark: SparkSession, lakehouse: Lakehouse, tmp_path: Path
+) -> None:
+    names = [field.name for field in NEW_YORK.fields if field.name != "borough"]
+    row = requests_of(DAYS[9], ["10:00:00.000"])[0]
+    # Numbers where texts were: a source that retypes a field may send it so.
+    row |= {"unique_key": 69174123, "latitude": 40.712001388288, "sla_hours": 48}
+    portal = Portal()
+    dataset = portal.datasets["erm2-nwe9"]
+    dataset.rows.append(row)
+    dataset.columns = (*names, "sla_hours")
+    dataset.data_type_names = {
+        name: {"floating_timestamp": "calendar_date"}.get(type_, type_)
+        for name, type_ in NEW_YORK.expected_types("erm2-nwe9").items()
+    } | {"unique_key": "number", "sla_hours": "number"}
+    portal.start()
+    try:
+        batch = pull(spark, lakehouse, tmp_path, portal.url, [DAYS[9]], "b1")
+    finally:
+        portal.close()
+    landed_row = (
+        spark.table(lakehouse.sql_name("bronze.raw_311"))
+        .select(
+            "payload",
+            F.from_json("payload", "unique_key STRING, latitude STRING, borough STRING").alias("r"),
+        )
+        .first()
+    )
+    assert landed_row is not None
+    sent = {name: value for name, value in row.items() if not name.startswith(":")}
+    assert json.loads(landed_row["payload"]) == sent
+    assert landed_row["r"].asDict() == {
+        "unique_key": "69174123",
+        "latitude": "40.712001388288",
+        "borough": None,
+    }
+    as_expected, no_new = check_fields(NEW_YORK, batch, DAYS[9])
+    assert (as_expected.passed, as_expected.spec.severity, as_expected.blocks_run) == (
+        False,
+        "ERROR",
+        True,
+    )
+    assert as_expected.figures["missing"] == "borough of erm2-nwe9: expected text"
+    assert as_expected.figures["retyped"] == "unique_key of erm2-nwe9: expected text, found number"
+    assert (no_new.passed, no_new.spec.severity) == (False, "WARN")
+    assert no_new.figures["new"] == "sla_hours of erm2-nwe9: number"

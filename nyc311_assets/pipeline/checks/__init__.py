@@ -1,5 +1,6 @@
 """Data-quality checks as pure functions: figures in, verdicts out."""
 
+from nyc311_assets.pipeline.checks.fields import check_fields
 from nyc311_assets.pipeline.checks.gold import GOLD_CHECKS, check_gold
 from nyc311_assets.pipeline.checks.raw import RAW_CHECKS, check_raw
 from nyc311_assets.pipeline.checks.silver import SILVER_CHECKS, check_silver
@@ -13,6 +14,7 @@ __all__ = [
     "Figure",
     "Severity",
     "Verdict",
+    "check_fields",
     "check_gold",
     "check_raw",
     "check_silver",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from nyc311_assets.pipeline.batches import Batch
+from nyc311_assets.pipeline.checks.fields import FIELD_CHECKS
 from nyc311_assets.pipeline.checks.spec import (
     DATA_ENGINEERING,
     SOURCE_STEWARD,
@@ -28,7 +29,7 @@ NO_EMPTY_DAYS = CheckSpec(
     owner=SOURCE_STEWARD,
 )
 
-RAW_CHECKS = (RECONCILED, NO_EMPTY_DAYS)
+RAW_CHECKS = (RECONCILED, NO_EMPTY_DAYS, *FIELD_CHECKS)
 
 
 def check_raw(batch: Batch, partition: date) -> tuple[Verdict, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from nyc311_assets.pipeline.checks.spec import DATA_ENGINEERING, CheckSpec, Verdict
-from nyc311_assets.pipeline.silver import KeyAudit, PartitionCounts
+from collections.abc import Collection
+
+from nyc311_assets.pipeline.checks.spec import DATA_ENGINEERING, CheckSpec, Verdict, names
+from nyc311_assets.pipeline.silver import DayAccount, KeyAudit, PartitionCounts
 
 UNIQUE_KEYS = CheckSpec(
     "unique_keys",
@@ -26,7 +28,8 @@ REJECT_RATE = CheckSpec(
 ROWS_ACCOUNTED = CheckSpec(
     "every_row_accounted_for",
     "ERROR",
-    "Every row read from bronze is kept, superseded by a newer version, or rejected.",
+    "Every row read from bronze is kept, superseded by a newer version, or rejected; and for each "
+    "day source = bronze = silver + rejects + duplicates.",
     owner=DATA_ENGINEERING,
 )
 
@@ -36,9 +39,20 @@ SILVER_CHECKS = (UNIQUE_KEYS, REQUIRED_PRESENT, REJECT_RATE, ROWS_ACCOUNTED)
 
 
 def check_silver(
-    counts: PartitionCounts, rows_in_bronze: int, audit: KeyAudit
+    counts: PartitionCounts,
+    rows_in_bronze: int,
+    audit: KeyAudit,
+    accounts: Collection[DayAccount],
 ) -> tuple[Verdict, ...]:
-    """Verdicts on one partition of a refinement and on the keys of the whole run."""
+    """Verdicts on one partition of a refinement and on the keys of the whole run.
+
+    Args:
+        counts: What became of the partition's rows.
+        rows_in_bronze: What bronze.batches says its newest batch landed.
+        audit: The published table over the run's request dates.
+        accounts: The partition's request dates of which this is the newest pull.
+    """
+    wrong = [account.request_date for account in accounts if not account.adds_up]
     accounted = counts.rows_kept + counts.rows_superseded + counts.rows_rejected
     return (
         Verdict(
@@ -65,8 +79,11 @@ def check_silver(
         ),
         Verdict(
             ROWS_ACCOUNTED,
-            counts.rows_read == accounted == rows_in_bronze,
+            counts.rows_read == accounted == rows_in_bronze and not wrong,
             {
+                "rows_at_source": sum(account.rows_at_source for account in accounts),
+                "requests_in_silver": sum(account.requests_in_silver for account in accounts),
+                "days_that_do_not_add_up": names(wrong),
                 "rows_in_bronze": rows_in_bronze,
                 "rows_kept": counts.rows_kept,
                 "rows_superseded": counts.rows_superseded,

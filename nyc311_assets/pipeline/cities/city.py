@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -27,11 +27,15 @@ class Dataset:
         dataset_id: The portal's four-by-four id.
         first_date: First request date it holds.
         last_date: Last request date it holds; None while it is still being written.
+        absent_fields: Fields of the city that it has never had.
+        other_types: SODA types of the fields that have another type here than the city says.
     """
 
     dataset_id: str
     first_date: date
     last_date: date | None
+    absent_fields: frozenset[str] = frozenset()
+    other_types: Mapping[str, str] = field(default_factory=dict)
 
     def holds(self, request_date: date) -> bool:
         """Whether requests created on this local date are in this dataset."""
@@ -129,6 +133,24 @@ class City:
         raise ValueError(
             f"{self.name} has no dataset for requests of {request_date}: "
             f"its first date is {self.datasets[0].first_date}. Choose a later date."
+        )
+
+    def expected_types(self, dataset_id: str) -> dict[str, str]:
+        """SODA type of every field that a dataset is expected to have, by API name.
+
+        Raises:
+            ValueError: The city has no such dataset.
+        """
+        for dataset in self.datasets:
+            if dataset.dataset_id == dataset_id:
+                return {
+                    field_.name: dataset.other_types.get(field_.name, field_.soda_type)
+                    for field_ in self.fields
+                    if field_.name not in dataset.absent_fields
+                }
+        raise ValueError(
+            f"{self.name} has no dataset {dataset_id}. Its datasets are "
+            f"{', '.join(dataset.dataset_id for dataset in self.datasets)}."
         )
 
     def pulled_by(self, ingestion_date: date) -> tuple[date, ...]:

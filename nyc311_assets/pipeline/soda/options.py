@@ -42,8 +42,8 @@ class SodaOptions:
         cache_source: Name of the source in the cache; None: its address.
         progress_path: Folder of the progress markers; None: none are written.
         rows_per_day: The source's own count of each day, as SodaClient.rows_per_day gives it. With
-            it a day that comes short is read once more and not cached, and the days are spread
-            evenly. May be empty.
+            it a day that comes short is read once more and not cached, a day of zero rows is not
+            asked for at all, and the days are spread evenly. May be empty.
     """
 
     url: str

@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 JSON = "application/json;charset=utf-8"
 PUBLISHED_AT = 1_766_600_348
+DATA_TYPE_NAMES = {"created_date": "calendar_date", "location": "location"}
 COLUMNS = ("unique_key", "created_date", "agency", "descriptor", "location")
 
 _FROM = re.compile(r"created_date >= '([^']+)'")
@@ -56,6 +57,7 @@ class Dataset:
     rows: list[dict[str, Any]] = field(default_factory=list)
     published_at: int = PUBLISHED_AT
     columns: tuple[str, ...] = COLUMNS
+    data_type_names: Mapping[str, str] = field(default_factory=lambda: dict(DATA_TYPE_NAMES))
 
 
 class Portal:
@@ -219,7 +221,10 @@ def _metadata(dataset_id: str, dataset: Dataset) -> dict[str, Any]:
         "name": "311 Service Requests",
         "provenance": "official",
         "rowsUpdatedAt": dataset.published_at,
-        "columns": [{"fieldName": name, "dataTypeName": "text"} for name in names],
+        "columns": [
+            {"fieldName": name, "dataTypeName": dataset.data_type_names.get(name, "text")}
+            for name in names
+        ],
     }
 
 

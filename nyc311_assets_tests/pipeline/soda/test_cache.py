@@ -14,7 +14,12 @@ from nyc311_assets.pipeline.soda.queries import page_query
 
 PORTAL = "https://data.example.org"
 VERSION = DatasetVersion(
-    "erm2-nwe9", "311", datetime(2026, 2, 19, tzinfo=UTC), ("unique_key",), "official"
+    "erm2-nwe9",
+    "311",
+    datetime(2026, 2, 19, tzinfo=UTC),
+    ("unique_key",),
+    "official",
+    {"unique_key": "text"},
 )
 NEWER = replace(VERSION, rows_updated_at=VERSION.rows_updated_at + timedelta(days=1))
 QUERY = page_query("erm2-nwe9", date(2026, 2, 18), VERSION.columns, 50_000)

@@ -40,6 +40,11 @@ def test_the_version_says_what_the_dataset_is_and_when_it_was_published(
     assert version.provenance == "official"
     assert version.rows_updated_at == datetime.fromtimestamp(PUBLISHED_AT, UTC)
     assert version.columns == ("unique_key", "created_date", "agency", "descriptor", "location")
+    assert version.types == {
+        **dict.fromkeys(version.columns, "text"),
+        "created_date": "floating_timestamp",
+        "location": "point",
+    }
 
 
 def test_the_reach_is_the_newest_wall_time(portal: Portal, connect: Connect) -> None:

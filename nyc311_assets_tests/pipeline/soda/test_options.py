@@ -26,6 +26,7 @@ VERSIONS = {
         datetime(2026, 2, 19, 2, 39, 36, tzinfo=UTC),
         ("unique_key", "created_date"),
         "official",
+        {"unique_key": "text", "created_date": "floating_timestamp"},
     )
     for dataset in NEW_YORK.datasets
 }

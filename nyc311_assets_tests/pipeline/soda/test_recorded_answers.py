@@ -19,6 +19,7 @@ from nyc311_assets_tests.pipeline.soda.portal import Portal, Reply
 
 Connect = Callable[..., SodaClient]
 _NAMES = tuple(field.name for field in NEW_YORK.fields)
+_TYPES = {field.name: field.soda_type for field in NEW_YORK.fields}
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def created(row: str) -> str:
 
 def version_of(dataset_id: str) -> DatasetVersion:
     return DatasetVersion(
-        dataset_id, "", datetime.fromtimestamp(1_766_600_348, UTC), _NAMES, "official"
+        dataset_id, "", datetime.fromtimestamp(1_766_600_348, UTC), _NAMES, "official", _TYPES
     )
 
 
@@ -119,7 +120,12 @@ def test_a_recorded_empty_answer_is_an_empty_day(
 
 def test_every_recorded_column_is_one_that_the_city_declares(recordings: list[Recording]) -> None:
     for recording in recordings:
-        assert tuple(json.loads(recording.headers["x-soda2-fields"])) == _NAMES
+        names, types = (
+            json.loads(recording.headers[f"x-soda2-{what}"]) for what in ("fields", "types")
+        )
+        assert tuple(names) == _NAMES
+        expected = NEW_YORK.expected_types(recording.dataset_id)
+        assert dict(zip(names, types, strict=True)) == expected
         for row in recording.rows:
             assert set(json.loads(row)) <= set(_NAMES)
 
@@ -133,6 +139,7 @@ def test_the_recorded_metadata_name_the_columns_of_the_city(
     version = connect().dataset_version("76ig-c548")
 
     assert version.columns == _NAMES
+    assert version.types == NEW_YORK.expected_types("76ig-c548") == _TYPES
     assert version.name == "311 Service Requests from 2010 to 2019"
     assert version.provenance == "official"
     assert version.rows_updated_at == datetime(2025, 12, 24, 18, 19, 8, tzinfo=UTC)

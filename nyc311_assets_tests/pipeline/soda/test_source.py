@@ -26,6 +26,7 @@ from nyc311_assets.pipeline.soda.source import SodaDataSource, SodaPartition, So
 from nyc311_assets_tests.pipeline.soda.portal import Dataset, Portal, requests_of
 
 DAYS = (date(2019, 12, 31), date(2020, 1, 1), date(2020, 1, 2))
+COUNTED = dict(zip(DAYS, (2, 0, 6_001), strict=True))
 Connect = Callable[..., SodaClient]
 
 
@@ -72,6 +73,19 @@ def test_every_row_comes_with_its_day_dataset_and_page(options: dict[str, str]) 
     assert rows[0]["source_updated_at"] == datetime(2026, 2, 19, 2, 39, 36, 123_000, UTC)
     assert len({row["page_sha256"] for row in rows}) == 2
     assert json.loads(rows[0]["payload"])["unique_key"] == "1"
+
+
+def test_a_day_that_the_source_counts_as_empty_is_not_asked_for(
+    portal: Portal, options: dict[str, str]
+) -> None:
+    counted = options | {"rows_per_day": json.dumps({str(day): n for day, n in COUNTED.items()})}
+    reader = SodaDataSource(counted).reader(StructType())
+
+    rows = [batch.num_rows for task in reader.partitions() for batch in reader.read(task)]
+
+    assert sum(rows) == sum(COUNTED.values())
+    asked = {request.parameters["$where"][17:27] for request in portal.page_requests}
+    assert asked == {str(day) for day, count in COUNTED.items() if count}
 
 
 def test_batches_have_the_columns_of_the_schema_and_some_thousand_rows(

@@ -1,0 +1,208 @@
+"""From staged rows into silver.requests: what is news, and how it is merged."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from nyc311_assets.pipeline.contracts import TableContract
+from nyc311_assets.pipeline.staging import VERSION, Staged, StagedDay
+from nyc311_assets.pipeline.tables import Table, within
+
+_COMPARED = ("unique_key", "request_date", "content_hash", "ruleset", *VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a run changed in silver.requests.
+
+    Attributes:
+        inserted: Requests that were new.
+        updated: Requests of which something changed.
+        version: The table's version afterwards.
+    """
+
+    inserted: int
+    updated: int
+    version: int
+
+
+def publish(requests: Table, staged: Staged, newest: Mapping[date, StagedDay]) -> Published:
+    """Bring silver.requests up to the staged rows.
+
+    Args:
+        requests: silver.requests.
+        staged: The run's rows.
+        newest: Request dates of which the run holds the newest pull, and that pull.
+    """
+    before = requests.version()
+    is_empty = before == 0
+    elsewhere = frozenset[date]() if is_empty else _elsewhere(requests, staged)
+    dates = frozenset(staged.request_dates) | elsewhere
+    if is_empty or (not elsewhere and requests.read().where(within(dates)).isEmpty()):
+        # Nothing to compare with. replaceWhere notices another run that fills these days meanwhile,
+        # which an append would not.
+        requests.replace_where(
+            staged.newest(staged.rows.columns).withColumn("is_current", _in_newest_pull(newest)),
+            within(dates),
+        )
+        return _written(requests, before, "WRITE", "numOutputRows")
+    news(staged, requests, dates, newest).createOrReplaceTempView("changed_requests")
+    requests.merge(
+        "changed_requests",
+        _same_request(dates),
+        "WHEN MATCHED AND source.is_gone THEN UPDATE SET target.is_current = false "
+        f"WHEN MATCHED AND {_IS_NEWER} THEN {_take_over(requests.contract)} "
+        f"WHEN MATCHED THEN {_EARLIER_OR_BACK} "
+        "WHEN NOT MATCHED THEN INSERT *",
+    )
+    return _written(requests, before, "MERGE", "numTargetRowsInserted")
+
+
+def news(
+    staged: Staged,
+    requests: Table,
+    dates: Collection[date],
+    newest: Mapping[date, StagedDay],
+) -> DataFrame:
+    """The newest sound version of each request that silver does not have yet, and what is gone.
+
+    Most of a pull is known already, so this is found on a few narrow columns; only what is left
+    is read in full and merged.
+
+    Returns:
+        The columns of silver.requests, plus is_gone: the newest pull of the request's day no
+        longer brings it, and of the other columns only unique_key is set.
+    """
+    found = (
+        staged.newest(["batch_id", "pulled_date", *_COMPARED])
+        .withColumn("is_current", _in_newest_pull(newest))
+        .drop("pulled_date")
+        .alias("source")
+    )
+    known = requests.read().where(within(dates)).alias("target")
+    is_gone = F.expr(
+        f"source.unique_key IS NULL AND target.is_current AND "
+        f"{within(newest, 'target.request_date')}"
+    )
+    has_news = F.expr(
+        f"target.unique_key IS NULL OR {_IS_NEWER} OR {_IS_EARLIER} OR {_IS_BACK}"
+    ) & F.expr("source.unique_key IS NOT NULL")
+    narrow = (
+        found.join(known, F.expr("source.unique_key = target.unique_key"), "full")
+        .where(has_news | is_gone)
+        .select(
+            F.expr("coalesce(source.unique_key, target.unique_key)").alias("key"),
+            "source.batch_id",
+            "source.source_row_id",
+            "source.first_seen",
+            "source.last_changed",
+            "source.is_current",
+            is_gone.alias("is_gone"),
+        )
+    )
+    wide = staged.sound.drop("ingestion_date", "pulled_date", "reasons", "payload")
+    columns = [name for name in requests.contract.column_names if name != "unique_key"]
+    return narrow.join(wide, ["batch_id", "source_row_id"], "left").select(
+        F.col("key").alias("unique_key"), *columns, "is_gone"
+    )
+
+
+def _elsewhere(requests: Table, staged: Staged) -> frozenset[date]:
+    """Request dates outside the run's under which silver knows some of its requests.
+
+    A request whose creation time was corrected moves to another day; without this it would stand
+    twice. Keys grow with time, so that their range leaves few files to look at.
+    """
+    if staged.keys is None:
+        return frozenset()
+    least, greatest = staged.keys
+    outside = (
+        requests.read()
+        .where(F.col("unique_key").between(least, greatest))
+        .where(f"NOT {within(staged.request_dates)}")
+        .select("unique_key", "request_date")
+    )
+    rows = (
+        outside.join(staged.sound.select("unique_key"), "unique_key", "left_semi")
+        .select("request_date")
+        .distinct()
+        .collect()
+    )
+    return frozenset(row["request_date"] for row in rows)
+
+
+def _in_newest_pull(newest: Mapping[date, StagedDay]) -> Column:
+    """Whether a staged row came in the newest pull of its day."""
+    if not newest:
+        return F.lit(False)
+    batches: dict[str, list[date]] = {}
+    for day in newest.values():
+        batches.setdefault(day.batch_id, []).append(day.request_date)
+    condition = " OR ".join(
+        f"(batch_id = '{batch}' AND {within(days, 'pulled_date')})"
+        for batch, days in sorted(batches.items())
+    )
+    return F.expr(condition)
+
+
+def _written(requests: Table, before: int, operation: str, inserted: str) -> Published:
+    """What the write did; a MERGE that changes nothing makes no version."""
+    row = requests.history().select("version", "operation", "operationMetrics").first()
+    if row is None or row["version"] == before:
+        return Published(0, 0, before)
+    if row["version"] > before + 1 or row["operation"] != operation:
+        raise RuntimeError(
+            f"{requests.sql_name} was written by another run during this {operation}: see its "
+            "history. Let one run at a time write it (Dagster's pools do), then run the step again."
+        )
+    metrics = row["operationMetrics"]
+    return Published(
+        int(metrics.get(inserted, 0)),
+        int(metrics.get("numTargetRowsUpdated", 0)),
+        row["version"],
+    )
+
+
+_OTHER_CONTENT = "source.content_hash <> target.content_hash"
+_IS_NEWER = (
+    "(source.source_updated_at > target.source_updated_at OR "
+    f"(source.source_updated_at = target.source_updated_at AND {_OTHER_CONTENT} AND "
+    "struct(source.ingested_at, source.source_row_id) > "
+    "struct(target.ingested_at, target.source_row_id)) OR "
+    f"(source.source_updated_at = target.source_updated_at AND NOT ({_OTHER_CONTENT}) AND "
+    "source.ruleset <> target.ruleset))"
+)
+_IS_EARLIER = (
+    "source.first_seen < target.first_seen OR "
+    f"(NOT ({_OTHER_CONTENT}) AND source.last_changed < target.last_changed)"
+)
+_IS_BACK = "(source.is_current AND NOT target.is_current)"
+_IS_CURRENT = "source.is_current OR target.is_current"
+# The earliest ingestion date of the request, and of its present content.
+_EARLIER_OR_BACK = (
+    "UPDATE SET target.first_seen = least(source.first_seen, target.first_seen), "
+    f"target.last_changed = IF({_OTHER_CONTENT}, target.last_changed, "
+    "least(source.last_changed, target.last_changed)), "
+    f"target.is_current = {_IS_CURRENT}"
+)
+
+
+def _same_request(dates: Collection[date]) -> str:
+    """Join condition between source and target, bounded to the request dates of a run."""
+    return f"{within(dates, 'target.request_date')} AND target.unique_key = source.unique_key"
+
+
+def _take_over(contract: TableContract) -> str:
+    """The update to a newer version."""
+    values = {name: f"source.{name}" for name in contract.column_names} | {
+        "first_seen": "least(source.first_seen, target.first_seen)",
+        "last_changed": f"IF({_OTHER_CONTENT}, source.last_changed, "
+        "least(source.last_changed, target.last_changed))",
+        "is_current": _IS_CURRENT,
+    }
+    return "UPDATE SET " + ", ".join(f"target.{name} = {value}" for name, value in values.items())

@@ -1,0 +1,253 @@
+"""Earlier versions of a table in use: going back to one, and counts as they once were known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from nyc311_assets.pipeline.cities import City
+from nyc311_assets.pipeline.contracts import silver_requests
+from nyc311_assets.pipeline.tables import Lakehouse, Table
+from nyc311_assets.pipeline.versions import (
+    History,
+    Version,
+    VersionMissing,
+    exists,
+    read_history,
+)
+
+_LOG_IS_GONE = frozenset({"DELTA_CANNOT_RESTORE_TABLE_VERSION", "DELTA_VERSION_NOT_FOUND"})
+_TOO_OLD = "DELTA_UNSUPPORTED_TIME_TRAVEL_BEYOND_DELETED_FILE_RETENTION_DURATION"
+_FILES_ARE_GONE = "Not all files from version"
+_SERIES = ("request_date", "complaint_type", "borough", "agency")
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Going back to an earlier version: what changes, or has changed.
+
+    Attributes:
+        from_version: The version that is, or was, current.
+        to_version: The one to go back to.
+        to_written_at: When that one was written, UTC.
+        rows_before: Rows of the version that is left.
+        rows_after: Rows of the version that is returned to.
+        is_certain: Whether that version can be restored for certain; else files of it may be gone,
+            and RESTORE will refuse if they are.
+        pulled_since: First and last ingestion date of the batches pulled after `to_written_at`;
+            None if there are none.
+    """
+
+    from_version: int
+    to_version: int
+    to_written_at: datetime
+    rows_before: int
+    rows_after: int
+    is_certain: bool
+    pulled_since: tuple[date, date] | None
+
+
+def at_version(table: Table, number: int) -> DataFrame:
+    """The table's rows as they were in a version."""
+    reader = table.spark.read.option("versionAsOf", number)
+    if table.lakehouse.is_catalog:
+        return reader.table(table.sql_name)
+    return reader.format("delta").load(table.lakehouse.path(table.contract.name))
+
+
+def preview(table: Table, batches: Table, history: History, target: Version) -> Return:
+    """What going back to a version would change. Writes nothing.
+
+    Args:
+        table: The table.
+        batches: bronze.batches, which tells what was pulled since.
+        history: The table's history, read just now.
+        target: A version of it.
+
+    Raises:
+        VersionMissing: The version cannot be read any more.
+    """
+    try:
+        rows_after = at_version(table, target.number).count()
+    except PySparkException as error:
+        raise _explained(error, history) from error
+    return Return(
+        from_version=history.newest.number,
+        to_version=target.number,
+        to_written_at=target.written_at,
+        rows_before=table.read().count(),
+        rows_after=rows_after,
+        is_certain=target.number >= history.oldest.number,
+        pulled_since=_pulled_since(batches, target.written_at),
+    )
+
+
+def restore(table: Table, batches: Table, history: History, target: Version) -> Return:
+    """Make an earlier version the current one, as a new version. Nothing is lost by it.
+
+    Delta's RESTORE brings back the rows, the schema and the table's properties; it is itself in
+    the change feed, as deletes and inserts. It is not bound by `delta.appendOnly`.
+
+    Args:
+        table: The table.
+        batches: bronze.batches, which tells what was pulled since.
+        history: The table's history, read just now.
+        target: A version of it.
+
+    Raises:
+        VersionMissing: The version's log or files are gone.
+    """
+    returned = preview(table, batches, history, target)
+    if returned.from_version != target.number:
+        try:
+            table.spark.sql(
+                f"RESTORE TABLE {table.sql_name} TO VERSION AS OF {target.number}"
+            ).collect()
+        except PySparkException as error:
+            raise _explained(error, history) from error
+    return returned
+
+
+def _explained(error: PySparkException, history: History) -> Exception:
+    """What a failed look at, or return to, an earlier version means."""
+    remains = f"Version {history.oldest.number} and those after it can be restored."
+    if error.getCondition() == _TOO_OLD:
+        hours = history.retention.total_seconds() / 3600
+        return VersionMissing(
+            f"That version was written longer ago than the table keeps files ({hours:g} hours), and "
+            f"Delta refuses it. {remains} NYC311_VACUUM_HOURS makes maintenance keep them longer."
+        )
+    if error.getCondition() in _LOG_IS_GONE:
+        said = str(error).splitlines()[0]
+        return VersionMissing(f"The log of that version has been cleaned up: {said} {remains}")
+    if _FILES_ARE_GONE in str(error):
+        return VersionMissing(f"VACUUM has removed files of that version. {remains}")
+    return error
+
+
+def _pulled_since(batches: Table, at: datetime) -> tuple[date, date] | None:
+    if not exists(batches):
+        return None
+    row: Any = (
+        batches.read()
+        .where(F.unix_micros("ingested_at") > F.lit(round(at.timestamp() * 1_000_000)))
+        .agg(F.min("ingestion_date").alias("first"), F.max("ingestion_date").alias("last"))
+        .first()
+    )
+    return (row["first"], row["last"]) if row["first"] is not None else None
+
+
+def next_steps(table: str, asset: str, returned: Return) -> tuple[str, ...]:
+    """What to do after a table has gone back, a sentence each.
+
+    Args:
+        table: `layer.table`.
+        asset: The asset that writes it.
+        returned: What was done.
+    """
+    layer = table.split(".", maxsplit=1)[0]
+    steps = []
+    if layer == "bronze":
+        steps.append(
+            "bronze.raw_311 and bronze.batches belong together: restore the other one to the same "
+            f"time, {returned.to_written_at.isoformat(timespec='milliseconds')}."
+        )
+    partitions = "the newest partition"
+    if returned.pulled_since is not None:
+        first, last = returned.pulled_since
+        partitions = f"{first} to {last}"
+        steps.append(
+            f"Partitions {partitions} were pulled after that version: once what was wrong is "
+            f"mended, materialize {asset} for them again."
+        )
+    elif layer == "gold":
+        steps.append(f"Materialize {asset} for {partitions}: it brings the table up to silver.")
+    if layer != "gold":
+        steps.append(
+            f"Materialize what is downstream of {asset} for {partitions}: gold_daily_counts "
+            "follows silver.requests by its change feed, in which a restore stands, too."
+        )
+    steps.append(
+        f"To undo this, restore to version {returned.from_version}, while VACUUM leaves its files."
+    )
+    return tuple(steps)
+
+
+def counts_as_known(
+    spark: SparkSession,
+    lakehouse: Lakehouse,
+    city: City,
+    known_on: date,
+    *,
+    classifications: DataFrame | None = None,
+) -> DataFrame:
+    """Counts of requests as the partitions up to a date would have given them.
+
+    A request counts if one of these partitions brought it. Its borough is today's. Its complaint
+    type and agency are those of that date where `classifications` tells them, else today's.
+
+    Args:
+        spark: The session.
+        lakehouse: Where the tables are.
+        city: Gives the fields of silver.requests.
+        known_on: The last ingestion date that counts.
+        classifications: Columns unique_key, complaint_type, agency and since, the ingestion date
+            from which on a request was classified so; None where it is not kept.
+
+    Returns:
+        request_date, complaint_type, borough, agency, requests.
+    """
+    known = (
+        Table(spark, lakehouse, silver_requests(city))
+        .read()
+        .where(F.col("first_seen") <= F.lit(known_on))
+        .select("unique_key", *_SERIES)
+    )
+    if classifications is not None:
+        then = (
+            classifications.where(F.col("since") <= F.lit(known_on))
+            .groupBy("unique_key")
+            .agg(F.max_by(F.struct("complaint_type", "agency"), "since").alias("then"))
+        )
+        known = known.join(then, "unique_key", "left").withColumns(
+            {
+                name: F.coalesce(F.col(f"then.{name}"), F.col(name))
+                for name in ("complaint_type", "agency")
+            }
+        )
+    return known.groupBy(*_SERIES).agg(F.count("*").alias("requests"))
+
+
+def counts_exactly(
+    spark: SparkSession, lakehouse: Lakehouse, city: City, known_on: date, *, now: datetime
+) -> tuple[DataFrame, Version]:
+    """Counts in the version of silver.requests that was current when a date ended, local time.
+
+    Unlike `counts_as_known` this is what a reader really got then, late or failed runs and all.
+
+    Returns:
+        request_date, complaint_type, borough, agency, requests; and the version.
+
+    Raises:
+        TableMissing: There is no silver.requests.
+        VersionMissing: The date has not ended, or its version is gone.
+    """
+    requests = Table(spark, lakehouse, silver_requests(city))
+    history = read_history(requests, now=now)
+    end = datetime.combine(known_on + timedelta(days=1), time(), city.time_zone)
+    version = history.at(end, zone=city.time_zone)
+    oldest = history.oldest
+    if version.number < oldest.number:
+        raise VersionMissing(
+            f"At the end of {known_on} silver.requests was at version {version.number}, which "
+            f"Delta does not keep whole any more: it does from version {oldest.number} "
+            f"({oldest.written_at.astimezone(city.time_zone).isoformat(' ', 'seconds')}) on. "
+            "Count by partitions (not exactly): that needs no old version."
+        )
+    counts = at_version(requests, version.number).groupBy(*_SERIES)
+    return counts.agg(F.count("*").alias("requests")), version
