@@ -25,7 +25,7 @@ from nyc311_assets_tests.pipeline.independent import (
 )
 from nyc311_assets_tests.pipeline.road import pull, serving
 
-pytestmark = [pytest.mark.spark, pytest.mark.long]
+pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def test_the_weekly_snapshots_have_no_request_in_common(real_data: Path) -> None:
