@@ -1,6 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Each has a Spark of its own, with 2 GB.
+TEST_PROCESSES ?= 2
 STAMP := $(VENV)/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -34,7 +36,7 @@ lint: setup ## Formatting, lint, layers, types
 	@$(BIN)/mypy
 
 test: lint ## Linters, types and all tests, with coverage
-	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	@$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --cov --cov-report=term $(ARGS)
 
 bench: setup ## Measure speed side by side with an alternative
 	@$(BIN)/python -m nyc311_assets_tests.bench $(ARGS)

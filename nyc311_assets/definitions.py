@@ -9,6 +9,7 @@ import dagster as dg
 from nyc311_assets.assets import gold_daily_counts, raw_311, silver_requests
 from nyc311_assets.automation.maintenance import maintenance_job, maintenance_schedule
 from nyc311_assets.automation.publication import publication_sensor
+from nyc311_assets.automation.rejects import rejects_job
 from nyc311_assets.automation.schedules import daily_schedule
 from nyc311_assets.automation.time_travel import time_travel_jobs
 from nyc311_assets.partitions import daily_partitions
@@ -30,7 +31,7 @@ def build_definitions(settings: Settings, *, in_production: bool) -> dg.Definiti
     )
     return dg.Definitions(
         assets=[raw_311(partitions), silver_requests(partitions), gold_daily_counts(partitions)],
-        jobs=[daily, maintenance, *time_travel_jobs()],
+        jobs=[daily, maintenance, rejects_job(), *time_travel_jobs()],
         schedules=[
             daily_schedule(daily, schedule_status),
             maintenance_schedule(maintenance, schedule_status),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.masks import Masks, MasksError, build_masks, read_columns
 
 Compute = Literal["job_cluster", "serverless", "existing_cluster"]
 
@@ -16,7 +19,12 @@ class Settings(BaseSettings):
     """Settings, read from `NYC311_*` environment variables and a `.env` file."""
 
     model_config = SettingsConfigDict(
-        env_prefix="NYC311_", env_file=".env", extra="ignore", env_ignore_empty=True
+        env_prefix="NYC311_",
+        env_file=".env",
+        extra="ignore",
+        env_ignore_empty=True,
+        # What was given may hold secrets.
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(
@@ -35,6 +43,19 @@ class Settings(BaseSettings):
     )
     soda_parallel_requests: int = Field(
         default=4, ge=1, le=16, description="Most requests to the source at one time."
+    )
+    hold_back: bool = Field(
+        default=True,
+        description="Keep days that repeat or double their requests out of silver. Off: take them "
+        "in; their checks fail all the same.",
+    )
+    masked_columns: str | None = Field(
+        default=None,
+        description="Text columns that silver masks: incident_address=hash,street_name=blank.",
+    )
+    mask_salt: SecretStr | None = Field(
+        default=None,
+        description="Salt of the hashes, at least 16 characters; required when a column is hashed.",
     )
     feed_rows: str | None = Field(
         default=None,
@@ -81,6 +102,20 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _masks_can_be_applied(self) -> Self:
+        try:
+            _ = self.masks
+        except MasksError as error:
+            raise ValueError(f"NYC311_MASKED_COLUMNS: {error}") from None
+        return self
+
+    @property
+    def masks(self) -> Masks:
+        """The columns that silver masks."""
+        salt = self.mask_salt.get_secret_value() if self.mask_salt else None
+        return build_masks(read_columns(self.masked_columns or "", NEW_YORK), salt)
 
     @property
     def feed_row_files(self) -> tuple[str, ...]:

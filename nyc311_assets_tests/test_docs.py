@@ -15,7 +15,9 @@ import httpx
 import psutil
 import pytest
 
+from nyc311_assets.cli.table_docs import table_docs
 from nyc311_assets.pipeline.checks import GOLD_CHECKS, RAW_CHECKS, SILVER_CHECKS
+from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.settings import Settings
 
 REPOSITORY = Path(__file__).parent.parent
@@ -77,6 +79,11 @@ def test_every_setting_is_in_the_example_file() -> None:
     named = set(re.findall(r"^# ?(NYC311_[A-Z_]+)=", example, re.M))
     known = {f"NYC311_{name.upper()}" for name in Settings.model_fields}
     assert named == known
+
+
+def test_the_page_of_tables_is_what_the_contracts_say_now() -> None:
+    page = (REPOSITORY / "docs" / "tables.md").read_text("utf-8")
+    assert page == table_docs(NEW_YORK), "run: nyc311 tables --docs > docs/tables.md"
 
 
 def test_the_runbook_knows_every_check() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from nyc311_assets.definitions import build_definitions
 from nyc311_assets.local.dagster_home import prepare_dagster_home
 from nyc311_assets.local.lifecycle import stop_workspace
 from nyc311_assets.local.spark import SparkServer
+from nyc311_assets.pipeline.checks import GOLD_CHECKS, RAW_CHECKS, SILVER_CHECKS
 from nyc311_assets.settings import Compute, Settings
 from nyc311_assets_tests.pipeline.road import request, serving, write_rows
 
@@ -23,6 +25,8 @@ pytestmark = [pytest.mark.spark, pytest.mark.long]
 
 DAYS = [date(2026, 3, 1) + timedelta(days=index) for index in range(14)]
 FIRST, LAST = DAYS[9], DAYS[11]
+# Not the same number day after day: that would be a feed that stands still.
+COUNTS = {day: 3 + index % 2 for index, day in enumerate(DAYS)}
 ASSETS = {"raw_311", "silver_requests", "gold_daily_counts"}
 
 
@@ -44,7 +48,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     rows = [
         request(10 * index + number, f"{day}T10:00:0{number}.000")
         for index, day in enumerate(DAYS)
-        for number in range(3)
+        for number in range(COUNTS[day])
     ]
     with serving(write_rows(tmp_path_factory.mktemp("rows") / "rows.csv", rows)) as url:
         yield url
@@ -120,14 +124,21 @@ def test_a_range_is_one_run_that_tells_where_and_how_long_it_ran(
     rows = {
         key: found["raw_311", key].metadata["dagster/partition_row_count"].value for key in keys
     }
-    assert rows == {keys[0]: 24, keys[1]: 3, keys[2]: 3}
+    assert rows == {
+        keys[0]: sum(COUNTS[day] for day in DAYS[2:10]),
+        keys[1]: COUNTS[DAYS[10]],
+        keys[2]: COUNTS[DAYS[11]],
+    }
     assert found["raw_311", keys[0]].metadata["source"].value == "files"
     evaluations = result.get_asset_check_evaluations()
-    assert {evaluation.partition for evaluation in evaluations} == {None, *keys}
+    names = {check.name for check in (*RAW_CHECKS, *SILVER_CHECKS, *GOLD_CHECKS)}
+    assert Counter((each.check_name, each.partition) for each in evaluations) == Counter(
+        (name, partition) for name in names for partition in (None, *keys)
+    )
     assert all(evaluation.passed for evaluation in evaluations)
     silver = QueryBuilder().register("silver", table(home, "silver/requests"))
     counted = pa.table(silver.execute("SELECT count(*) AS rows FROM silver").read_all())
-    assert counted.to_pylist() == [{"rows": 30}]
+    assert counted.to_pylist() == [{"rows": sum(COUNTS[day] for day in DAYS[2:12])}]
 
 
 @pytest.mark.parametrize("compute", ["serverless", "existing_cluster", "job_cluster"])
@@ -153,7 +164,7 @@ def test_every_row_of_the_source_is_in_exactly_one_place(
         run(home, instance, source, (FIRST, LAST))
     lines = day_lines(home / "lakehouse")
     assert [line.request_date for line in lines] == DAYS[2:12]
-    assert all(line.adds_up and line.source == 3 for line in lines)
+    assert all(line.adds_up and line.source == COUNTS[line.request_date] for line in lines)
     assert str(lines[0]) == (
         "2026-03-03  source 3 = bronze 3 = silver 3 + rejects 0 + duplicates 0"
     )

@@ -17,6 +17,9 @@ def check_specs(
 ) -> list[dg.AssetCheckSpec]:
     """Declare checks on an asset; those of severity ERROR block what is downstream.
 
+    Those that hold request dates back do not: the days that they name are kept out of silver, and
+    the others go on.
+
     Description and metadata name the severity, who acts when the check fails, and where the
     runbook tells what to do.
     """
@@ -28,7 +31,7 @@ def check_specs(
                 f"{check.description}\n\n{check.severity}. Owner: {check.owner}. "
                 f"Runbook: {runbook_anchor(check)}"
             ),
-            blocking=check.severity == "ERROR",
+            blocking=check.severity == "ERROR" and not check.holds_back,
             metadata={
                 "severity": check.severity,
                 "owner": check.owner,

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from nyc311_assets.cli.rejects_app import rejects
+from nyc311_assets.cli.shell import Commands, console, fail, failures
 from nyc311_assets.local.dagster_home import export_on_activation, prepare_dagster_home
 from nyc311_assets.settings import Settings
 
 app = typer.Typer(
+    cls=Commands,
     help="Daily forecasts and anomaly alerts for NYC 311 service requests.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 local = typer.Typer(help="The embedded workspace on this machine.", no_args_is_help=True)
 app.add_typer(local, name="local")
-
-console = Console()
-errors = Console(stderr=True)
+app.add_typer(rejects, name="rejects")
 
 Rows = Annotated[
     list[Path] | None,
@@ -32,13 +30,6 @@ Rows = Annotated[
 ]
 
 TableName = Annotated[str, typer.Argument(metavar="TABLE", help="A table: silver.requests.")]
-
-
-def fail(message: object, code: int = 1) -> typer.Exit:
-    """Show an error and return the exit to raise."""
-    errors.print("[bold red]Error:[/]", end=" ")
-    errors.print(str(message), highlight=False, markup=False, soft_wrap=True)
-    return typer.Exit(code)
 
 
 @app.command()
@@ -85,6 +76,7 @@ def demo(
 ) -> None:
     """Run the whole pipeline over a range of days, watch it, and sum it up."""
     from nyc311_assets.cli.demo import DemoFailed, run_demo
+    from nyc311_assets.cli.materializing import NotMaterialized
     from nyc311_assets.local.jars import JarsMissing
     from nyc311_assets.local.java import JavaMissing
     from nyc311_assets.local.lifecycle import WorkspaceError
@@ -99,6 +91,7 @@ def demo(
         DemoFailed,
         JarsMissing,
         JavaMissing,
+        NotMaterialized,
         SettingsMissing,
         SodaError,
         WorkspaceError,
@@ -130,26 +123,23 @@ def feed(
     raise typer.Exit(main(arguments))
 
 
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Turn what can go wrong on whole tables into messages and exit codes."""
-    from nyc311_assets.cli.errors import OperationFailed, OperationRefused, WrongUse
-    from nyc311_assets.pipeline.catalog import UnknownTable
-
-    try:
-        yield
-    except (OperationRefused, UnknownTable, WrongUse) as error:
-        raise fail(error.args[0], code=2) from None
-    except OperationFailed as error:
-        raise fail(error) from None
-
-
 @app.command()
-def tables() -> None:
+def tables(
+    *,
+    docs: Annotated[
+        bool, typer.Option("--docs", help="Print docs/tables.md instead: what each column is.")
+    ] = False,
+) -> None:
     """Show every table: rows, files, size, versions, and how far back it can be restored."""
+    if docs:
+        from nyc311_assets.cli.table_docs import table_docs
+        from nyc311_assets.pipeline.cities import NEW_YORK
+
+        typer.echo(table_docs(NEW_YORK), nl=False)
+        return
     from nyc311_assets.cli.lakehouse import show_tables
 
-    with _failures():
+    with failures():
         show_tables(console, Settings())
 
 
@@ -161,7 +151,7 @@ def history(
     """Show a table's versions: when, by which operation and run, and rows in, updated, deleted."""
     from nyc311_assets.cli.tables import show_history
 
-    with _failures():
+    with failures():
         show_history(console, Settings(), table=table, limit=limit)
 
 
@@ -178,7 +168,7 @@ def restore(
     """Take a table back to an earlier version, after showing what would change."""
     from nyc311_assets.cli.tables import restore_table
 
-    with _failures():
+    with failures():
         done = restore_table(
             console,
             Settings(),
@@ -215,7 +205,7 @@ def counts(
     """Show counts of requests as they were known on a past date."""
     from nyc311_assets.cli.tables import show_counts
 
-    with _failures():
+    with failures():
         show_counts(
             console,
             Settings(),
@@ -236,8 +226,98 @@ def maintain(
     """Compact all tables, remove old files, delete superseded pulls; else it is done weekly."""
     from nyc311_assets.cli.tables import run_maintenance
 
-    with _failures():
+    with failures():
         run_maintenance(console, Settings(), dry_run=dry_run)
+
+
+@app.command()
+def backtest(
+    counts: Annotated[
+        Path, typer.Option("--counts", help="CSV file with the columns series, ds (day) and y.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="CSV file to write the forecasts to.")],
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Last known day of the first forecast; else the 90th day, or earlier in a short "
+            "file. From the 28th day on.",
+        ),
+    ] = None,
+    every: Annotated[int, typer.Option(min=1, help="Days between forecasts.")] = 7,
+    horizon: Annotated[int, typer.Option(min=1, max=60, help="Days ahead.")] = 30,
+    *,
+    baselines: Annotated[
+        bool, typer.Option(help="Also fit stock Prophet and AutoETS, which takes longest.")
+    ] = True,
+    baseline_series: Annotated[
+        int, typer.Option(min=1, help="Most series to fit those two to.")
+    ] = 20,
+) -> None:
+    """Forecast past days of your own counts from what was known then, and score it."""
+    from nyc311_assets.cli.backtest import Request, run_backtest
+    from nyc311_assets.pipeline.cities import NEW_YORK
+
+    request = Request(
+        counts, out, start.date() if start else None, every, horizon, baselines, baseline_series
+    )
+    with failures():
+        run_backtest(console, NEW_YORK, request)
+
+
+@app.command()
+def detect(
+    counts: Annotated[
+        Path, typer.Option("--counts", help="CSV file with the columns series, ds (day) and y.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="CSV file to write the verdicts to.")],
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from", formats=["%Y-%m-%d"], help="First day to judge; else the 29th of the file."
+        ),
+    ] = None,
+    complete_until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last complete day: later ones are not judged."),
+    ] = None,
+    episodes: Annotated[
+        Path | None, typer.Option("--episodes", help="CSV file to write the episodes to.")
+    ] = None,
+) -> None:
+    """Judge each day of your own counts by forecasts issued before it: watch and confirmed."""
+    from nyc311_assets.cli.detect import Request, run_detect
+    from nyc311_assets.pipeline.cities import NEW_YORK
+
+    request = Request(
+        counts,
+        out,
+        start.date() if start else None,
+        complete_until.date() if complete_until else None,
+        episodes,
+    )
+    with failures():
+        run_detect(console, NEW_YORK, request)
+
+
+@app.command()
+def benchmark(
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            "--counts",
+            help="CSV file with the columns series, ds (day) and y to bootstrap series from; else "
+            "they are simulated.",
+        ),
+    ] = None,
+    series: Annotated[int, typer.Option(min=40, help="Series to make.")] = 708,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is drawn.")] = 311,
+) -> None:
+    """Hide events in series, and score the detector beside the best published one."""
+    from nyc311_assets.cli.benchmark import Request, run
+
+    with failures():
+        run(console, Request(counts, series, seed))
 
 
 @local.command()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,12 +11,12 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.dagster_run import RunsFilter
 from rich.console import Console, Group
-from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from nyc311_assets.cli.events import RunView, StepView
+from nyc311_assets.cli.materializing import MARKS, Materialization, materialize
 from nyc311_assets.cli.reconciliation import day_lines
 from nyc311_assets.local.dagster_home import prepare_dagster_home
 from nyc311_assets.local.jars import ensure_jars
@@ -31,7 +28,6 @@ from nyc311_assets.resources.runner import JobRunner
 from nyc311_assets.settings import Settings
 
 ASSETS = ("raw_311", "silver_requests", "gold_daily_counts")
-_LOOK_SECONDS = 0.5
 _SHOWN_FAILURES = 10
 
 
@@ -67,6 +63,7 @@ def run_demo(console: Console, *, days: int, rows: tuple[Path, ...], force: bool
     Raises:
         FileNotFoundError: A file of rows is not there.
         DemoFailed: The run did not succeed.
+        NotMaterialized: It was cancelled, or there was none.
         JavaMissing: There is no Java 17 or newer.
         WorkspaceError: The embedded workspace did not start.
         SodaError: The source did not answer.
@@ -89,7 +86,13 @@ def run_demo(console: Console, *, days: int, rows: tuple[Path, ...], force: bool
             view = RunView(instance, run_id, ASSETS)
             view.refresh()
         else:
-            view = _materialize(console, instance, wanted, environment)
+            view = materialize(
+                console,
+                instance,
+                Materialization("*", ASSETS, wanted.first, wanted.last),
+                environment=environment,
+                log_path=settings.home / "demo.log",
+            )
         for line in day_lines(settings.lakehouse_path):
             console.print(str(line), highlight=False, soft_wrap=True)
         console.print(_summary(view, wanted, settings))
@@ -163,80 +166,6 @@ def _finished_run(instance: dg.DagsterInstance, wanted: Range) -> str | None:
     return next((run.run_id for run in instance.get_runs(filters, limit=1)), None)
 
 
-def _materialize(
-    console: Console, instance: dg.DagsterInstance, wanted: Range, environment: dict[str, str]
-) -> RunView:
-    command = [
-        str(Path(sys.executable).parent / "dagster"),
-        "asset",
-        "materialize",
-        "--select",
-        "*",
-        "--partition-range",
-        f"{wanted.first}...{wanted.last}",
-        "-m",
-        "nyc311_assets.definitions",
-    ]
-    shown = " ".join(["dagster", *command[1:]])
-    console.print(f"$ DAGSTER_HOME={environment['DAGSTER_HOME']} {shown}\n", highlight=False)
-    known = {run.run_id for run in instance.get_runs(limit=20)}
-    log_path = Path(environment["NYC311_HOME"]) / "demo.log"
-    with log_path.open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, **environment},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            view = _follow(console, instance, process, known)
-        except KeyboardInterrupt:
-            console.print("Cancelling the run …")
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=60)
-            raise DemoFailed("Cancelled. Run it again to go on where it stopped.") from None
-    if view is None:
-        lines = log_path.read_text(encoding="utf-8").splitlines()
-        raise DemoFailed("Dagster did not start a run:\n" + "\n".join(lines[-30:]))
-    return view
-
-
-def _follow(
-    console: Console,
-    instance: dg.DagsterInstance,
-    process: subprocess.Popen[bytes],
-    known: set[str],
-) -> RunView | None:
-    view: RunView | None = None
-    with Live(console=console, refresh_per_second=4, transient=True) as live:
-        while True:
-            ended = process.poll() is not None
-            if view is None:
-                new = [run for run in instance.get_runs(limit=5) if run.run_id not in known]
-                view = RunView(instance, new[0].run_id, ASSETS) if new else None
-            if view is not None:
-                for line in view.refresh():
-                    if not console.is_terminal:
-                        console.print(line, highlight=False, markup=False)
-                live.update(_progress(view))
-            if ended:
-                return view
-            time.sleep(_LOOK_SECONDS)
-
-
-_MARKS = {"waiting": "·", "running": "▶", "done": "✓", "failed": "✗", "skipped": "-"}
-
-
-def _progress(view: RunView) -> Group:
-    table = Table.grid(padding=(0, 2))
-    now = time.time()
-    for step in view.steps.values():
-        last_line = step.message.splitlines()[0][:100] if step.message else ""
-        table.add_row(_MARKS[step.state], step.name, f"{step.seconds(now):5.1f} s", Text(last_line))
-    return Group(table)
-
-
 def _summary(view: RunView, wanted: Range, settings: Settings) -> Panel:
     table = Table(box=None, pad_edge=False)
     for heading in ("", "asset", "rows", "checks passed", "failed", "seconds"):
@@ -274,7 +203,7 @@ def _summary(view: RunView, wanted: Range, settings: Settings) -> Panel:
 
 def _summary_row(step: StepView, now: float) -> tuple[str, ...]:
     return (
-        _MARKS[step.state],
+        MARKS[step.state],
         step.name,
         f"{step.rows:,}" if step.rows is not None else "-",
         str(step.passed_checks),

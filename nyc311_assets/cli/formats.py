@@ -49,3 +49,10 @@ def number(value: int | None) -> str:
 def moved(before: object, after: object) -> str:
     """What a value was and is, or the one value if it has not changed."""
     return str(after) if before == after else f"{before} → {after}"
+
+
+def printable(text: str) -> str:
+    """A text of the source as it can be shown: what would move the cursor is written as an escape."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )

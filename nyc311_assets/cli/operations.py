@@ -40,7 +40,7 @@ def run_operation(
         "ops": {name: {"config": dict(values)} for name, values in ops.items()},
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
-    with _instance(settings, in_production=in_production) as instance:
+    with open_instance(settings) as instance:
         try:
             result = job.execute_in_process(
                 run_config=config, instance=instance, raise_on_error=False
@@ -68,9 +68,9 @@ def _raise_failure(result: dg.ExecuteInProcessResult, op: str) -> None:
 
 
 @contextmanager
-def _instance(settings: Settings, *, in_production: bool) -> Iterator[dg.DagsterInstance]:
-    """The instance whose pools the daily runs take, too."""
-    if not (in_production and os.environ.get("DAGSTER_HOME")):
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The instance whose pools the daily runs take, too; DAGSTER_HOME names it from now on."""
+    if not (os.environ.get("DATABRICKS_HOST") and os.environ.get("DAGSTER_HOME")):
         os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings.dagster_home))
     with dg.DagsterInstance.get() as instance:
         yield instance

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from nyc311_assets.jobs.session import Job, open_job
-from nyc311_assets.pipeline.checks import check_gold
+from nyc311_assets.pipeline.checks import check_gold, check_gold_history
 from nyc311_assets.pipeline.days import plan_pull
 from nyc311_assets.pipeline.gold import aggregate
+from nyc311_assets.pipeline.profiles import types_with_history
 
 
 def run(job: Job) -> None:
     """Count, compare, replace the days that changed, report."""
     pulled = plan_pull(job.city, job.partitions)
     result = aggregate(job.spark, job.lakehouse, job.city, request_dates=tuple(pulled))
+    types = types_with_history(job.spark, job.lakehouse, tuple(pulled))
     by_day = {day.request_date: day for day in result.days}
     rewritten = set(result.rewritten)
     for partition in job.partitions:
@@ -26,15 +28,13 @@ def run(job: Job) -> None:
                 "days_complete": sum(day.is_complete for day in present),
             },
         )
-        for verdict in check_gold(result.days, mine):
+        for verdict in (*check_gold(result.days, mine), *check_gold_history(types, mine)):
             job.report_verdict(partition, verdict)
-    complete = [day.request_date for day in result.days if day.is_complete]
     job.report_materialized(
         {
-            "rows": sum(day.series for day in result.days),
-            "days": len(result.days),
+            "rows": result.rows,
             "days_rewritten": len(rewritten),
-            "last_complete_day": str(max(complete, default=None)),
+            "last_complete_day": str(result.last_complete_day),
             "table_version": result.table_version,
         }
     )

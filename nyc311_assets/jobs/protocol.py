@@ -26,6 +26,8 @@ class JobConfig:
         volume_path: The Volume's folder, as the cluster sees it.
         soda_url: Base address of the source.
         soda_parallel_requests: Most requests to the source at one time.
+        masked_columns: Columns that silver masks -> hash or blank; the salt travels as a secret.
+        hold_back: Whether days that repeat or double their requests are kept out of silver.
         parameters: What else the entry is to know, as JSON values.
     """
 
@@ -36,6 +38,8 @@ class JobConfig:
     volume_path: str
     soda_url: str
     soda_parallel_requests: int
+    masked_columns: Mapping[str, str] = field(default_factory=dict)
+    hold_back: bool = True
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -11,13 +11,15 @@ from nyc311_assets.jobs.session import Job, open_job
 from nyc311_assets.pipeline.bronze import Fetch, ingest
 from nyc311_assets.pipeline.checks import check_raw
 from nyc311_assets.pipeline.checks.fields import check_fields
+from nyc311_assets.pipeline.checks.spec import names
 from nyc311_assets.pipeline.days import plan_pull
+from nyc311_assets.pipeline.inspection import Inspection
 from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.pipeline.soda.progress import fetched_days
 
 
 def run(job: Job) -> None:
-    """Pull, land, reconcile, report."""
+    """Pull, land, reconcile, judge, report."""
     config = job.config
     app_token = os.environ.get("NYC311_SODA_APP_TOKEN")
     progress_folder = job.volume / "progress" / config.batch_id
@@ -27,6 +29,9 @@ def run(job: Job) -> None:
         parallel_requests=config.soda_parallel_requests,
         cache_folder=job.volume / "soda_cache",
         progress_folder=progress_folder,
+    )
+    inspection = Inspection(
+        job.spark, job.lakehouse, job.city, job.partitions, hold_back=config.hold_back
     )
     days = len(plan_pull(job.city, job.partitions))
     job.log(f"Pulling {days} request dates from {config.soda_url}")
@@ -45,6 +50,7 @@ def run(job: Job) -> None:
             ingestion_dates=job.partitions,
             batch_id=config.batch_id,
             now=datetime.now(UTC),
+            inspect=inspection,
         )
     shutil.rmtree(progress_folder, ignore_errors=True)
     for partition in job.partitions:
@@ -55,9 +61,14 @@ def run(job: Job) -> None:
                 "dagster/partition_row_count": sum(day.landed_rows for day in pulled),
                 "rows_expected": sum(day.expected_rows for day in pulled),
                 "request_dates": len(pulled),
+                "days_held_back": names(day.request_date for day in pulled if day.held_back),
             },
         )
-        for verdict in (*check_raw(batch, partition), *check_fields(job.city, batch, partition)):
+        for verdict in (
+            *check_raw(batch, partition),
+            *check_fields(job.city, batch, partition),
+            *inspection.verdicts[partition],
+        ):
             job.report_verdict(partition, verdict)
     job.report_materialized(
         {

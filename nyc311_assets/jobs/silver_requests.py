@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import os
+
 from nyc311_assets.jobs.session import Job, open_job
-from nyc311_assets.pipeline.checks import check_silver
+from nyc311_assets.pipeline.checks import check_silver, check_silver_history
+from nyc311_assets.pipeline.masks import Masks, MasksError, build_masks, checked_columns
+from nyc311_assets.pipeline.profiles import pulls_with_history, silver_profile
 from nyc311_assets.pipeline.silver import PartitionCounts, refine
 
 
 def run(job: Job) -> None:
-    """Type, judge, merge, audit, report."""
-    refinement = refine(job.spark, job.lakehouse, job.city, ingestion_dates=job.partitions)
+    """Type, judge, mask, merge, audit, report."""
+    refinement = refine(
+        job.spark,
+        job.lakehouse,
+        job.city,
+        ingestion_dates=job.partitions,
+        masks=masks_of(job, os.environ.get("NYC311_MASK_SALT")),
+    )
+    pulled = pulls_with_history(job.spark, job.lakehouse, job.partitions)
+    profile = silver_profile(job.spark, job.lakehouse, job.city, job.partitions, pulled)
     for partition in job.partitions:
         counts = refinement.partitions.get(partition, PartitionCounts())
         job.report_partition(
@@ -23,7 +35,11 @@ def run(job: Job) -> None:
         )
         in_bronze = refinement.rows_in_bronze.get(partition, 0)
         accounts = [each for each in refinement.accounts if each.ingestion_date == partition]
-        for verdict in check_silver(counts, in_bronze, refinement.audit, accounts):
+        days = pulled[partition].days if partition in pulled else ()
+        for verdict in (
+            *check_silver(counts, in_bronze, refinement.audit, accounts),
+            *check_silver_history(job.city, profile, partition, days),
+        ):
             job.report_verdict(partition, verdict)
     job.report_materialized(
         {
@@ -33,6 +49,23 @@ def run(job: Job) -> None:
             "table_version": refinement.table_version,
         }
     )
+
+
+def masks_of(job: Job, salt: str | None) -> Masks:
+    """The masks that Dagster asks for, with the salt that the cluster has.
+
+    Raises:
+        MasksError: A column cannot be masked so, or the cluster lacks the salt.
+    """
+    columns = checked_columns(job.config.masked_columns, job.city)
+    try:
+        return build_masks(columns, salt)
+    except MasksError as error:
+        raise MasksError(
+            f"{error} This task's environment lacks it: a job cluster gets it from the secret "
+            "nyc311/mask_salt; on an existing cluster set it to {{secrets/nyc311/mask_salt}}; "
+            "serverless has no such variables, so use another NYC311_COMPUTE."
+        ) from None
 
 
 def main() -> None:

@@ -15,6 +15,9 @@ from nyc311_assets.pipeline.soda.reconcile import DayReconciliation
 from nyc311_assets.pipeline.soda.version import DatasetVersion
 from nyc311_assets.pipeline.tables import Table
 
+# A condition on bronze.batches: the rows of the pull and day may go on to silver.
+USABLE = "is_reconciled AND held_back IS NULL"
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -41,11 +44,18 @@ class PulledDay(DayReconciliation):
         ingestion_date: Daily partition that its rows went to.
         source_reach: Newest created_date of its dataset, naive local time.
         provenance: Where its rows came from; None where that was not recorded or not asked.
+        held_back: Why its rows are kept out of silver although they landed; None if they are not.
     """
 
     ingestion_date: date
     source_reach: datetime | None
     provenance: Provenance | None = None
+    held_back: str | None = None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether its rows may go on to silver: they are whole, and not held back."""
+        return self.is_reconciled and self.held_back is None
 
     @property
     def is_beyond_reach(self) -> bool:
@@ -63,6 +73,7 @@ class Batch:
         is_new: False if an earlier try had already landed it and nothing was fetched.
         dataset_version: Newest rowsUpdatedAt among the datasets, aware.
         source_reach: Newest created_date at the source, naive local time.
+        pulled_at: When the pull began, aware.
         days: The request dates, oldest first.
     """
 
@@ -71,6 +82,7 @@ class Batch:
     is_new: bool
     dataset_version: datetime
     source_reach: datetime | None
+    pulled_at: datetime
     days: tuple[PulledDay, ...]
 
     def of_partition(self, ingestion_date: date) -> tuple[PulledDay, ...]:
@@ -89,7 +101,6 @@ def record_batch(
     city: City,
     batch: Batch,
     versions: Mapping[str, DatasetVersion],
-    now: datetime,
 ) -> None:
     """Append the batch's record, at most once: with it the batch is whole."""
 
@@ -100,7 +111,7 @@ def record_batch(
             batch_id=batch.batch_id,
             ingestion_date=day.ingestion_date,
             request_date=day.request_date,
-            ingested_at=now,
+            ingested_at=batch.pulled_at,
             dataset_id=version.dataset_id,
             dataset_version=version.rows_updated_at,
             source=batch.source,
@@ -112,6 +123,7 @@ def record_batch(
             pages=len(of_day.page_sha256) if of_day else None,
             page_sha256=list(of_day.page_sha256) if of_day else None,
             source_columns=dict(of_day.source_columns) if of_day else None,
+            held_back=day.held_back,
         )
 
     schema = ", ".join(f"{column.name} {column.type}" for column in BATCHES.columns)
@@ -123,10 +135,11 @@ def read_batch(batches: Table, batch_id: str) -> Batch | None:
     """The record of a batch, or None while it is not whole."""
     # Instants are read as microseconds: a collected TIMESTAMP is naive in the client's own zone.
     version_us = F.unix_micros("dataset_version").alias("dataset_version_us")
+    pulled_us = F.unix_micros("ingested_at").alias("pulled_us")
     rows = (
         batches.read()
         .where(F.col("batch_id") == batch_id)
-        .select("*", version_us)
+        .select("*", version_us, pulled_us)
         .orderBy("request_date")
         .collect()
     )
@@ -140,6 +153,7 @@ def read_batch(batches: Table, batch_id: str) -> Batch | None:
             ingestion_date=row["ingestion_date"],
             source_reach=row["source_reach"],
             provenance=_provenance(row),
+            held_back=row["held_back"],
         )
         for row in rows
     )
@@ -150,6 +164,7 @@ def read_batch(batches: Table, batch_id: str) -> Batch | None:
         is_new=False,
         dataset_version=datetime.fromtimestamp(newest_us / 1_000_000, UTC),
         source_reach=max((day.source_reach for day in days if day.source_reach), default=None),
+        pulled_at=datetime.fromtimestamp(rows[0]["pulled_us"] / 1_000_000, UTC),
         days=days,
     )
 

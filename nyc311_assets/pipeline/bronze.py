@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from nyc311_assets.pipeline.batches import (
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import BATCHES, RAW_311
 from nyc311_assets.pipeline.days import plan_pull
+from nyc311_assets.pipeline.landing import LandedRows, landed_rows
 from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.pipeline.soda.errors import EmptyPullError, is_source_moved
 from nyc311_assets.pipeline.soda.options import PAGE_SIZE
@@ -33,6 +34,10 @@ from nyc311_assets.pipeline.soda.version import DatasetVersion
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 
 _LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
+
+
+Inspect = Callable[[Batch, Mapping[date, Mapping[str, int]]], Mapping[date, str]]
+"""Given a batch and, by request date, its rows per complaint type: the days to hold back, and why."""
 
 
 class SourceMixed(RuntimeError):
@@ -64,6 +69,12 @@ def source_name(url: str, version: DatasetVersion) -> str:
     return version.provenance if host in _LOCAL_HOSTS else host
 
 
+def hold_back_nothing(batch: Batch, types: Mapping[date, Mapping[str, int]]) -> Mapping[date, str]:
+    """An Inspect that lets every day go on."""
+    del batch, types
+    return {}
+
+
 def ingest(
     spark: SparkSession,
     lakehouse: Lakehouse,
@@ -74,10 +85,23 @@ def ingest(
     ingestion_dates: Iterable[date],
     batch_id: str,
     now: datetime,
+    inspect: Inspect = hold_back_nothing,
 ) -> Batch:
     """Pull the request dates of the given partitions and append them to bronze.
 
     A batch that has already landed is not fetched again: its record is returned.
+
+    Args:
+        spark: The session.
+        lakehouse: Where the tables are.
+        city: Whose requests they are.
+        client: Asks the source what it has.
+        fetch: How its rows are read.
+        ingestion_dates: The partitions.
+        batch_id: The pull; the same in a retry.
+        now: When it began, aware.
+        inspect: Judges what has landed before it is recorded, and names the days that silver must
+            not take. Of a batch that had landed it is asked once more, and its record stays.
 
     Raises:
         SourceMixed: The lakehouse holds rows of another source.
@@ -86,11 +110,13 @@ def ingest(
     """
     raw = Table(spark, lakehouse, RAW_311).create()
     batches = Table(spark, lakehouse, BATCHES).create()
+    plan = plan_pull(city, ingestion_dates)
+    partitions = set(plan.values())
     recorded = read_batch(batches, batch_id)
     if recorded is not None:
+        inspect(recorded, _types(landed_rows(raw, city, batch_id, partitions)))
         return recorded
 
-    plan = plan_pull(city, ingestion_dates)
     known = known_sources(batches)
     pull = _prepare(city, client, fetch.url, plan, known)
     try:
@@ -101,7 +127,7 @@ def ingest(
         # The source published while it was read, and nothing was written: once more, all of it.
         pull = _prepare(city, client, fetch.url, plan, known)
         _append(raw, city, fetch, pull, plan, batch_id, now)
-    landed = _landed(raw, plan, batch_id)
+    landed = landed_rows(raw, city, batch_id, partitions)
     rows = {day: found.rows for day, found in landed.items()}
     expected = pull.expected
     if any(rows.get(day, 0) > count for day, count in expected.items()):
@@ -114,21 +140,23 @@ def ingest(
         is_new=True,
         dataset_version=max(version.rows_updated_at for version in pull.versions.values()),
         source_reach=max(filter(None, pull.reach.values()), default=None),
+        pulled_at=now,
         days=tuple(
             _pulled_day(day, plan, pull, city, landed.get(day.request_date))
             for day in reconcile(expected, rows).days
         ),
     )
-    record_batch(spark, batches, city, batch, pull.versions, now)
+    held_back = inspect(batch, _types(landed))
+    batch = replace(
+        batch,
+        days=tuple(replace(day, held_back=held_back.get(day.request_date)) for day in batch.days),
+    )
+    record_batch(spark, batches, city, batch, pull.versions)
     return batch
 
 
-@dataclass(frozen=True, slots=True)
-class _Landed:
-    """What landed of one request day: its rows, and the digests of the answers they came in."""
-
-    rows: int
-    page_sha256: tuple[str, ...]
+def _types(landed: Mapping[date, LandedRows]) -> dict[date, Mapping[str, int]]:
+    return {day: found.types for day, found in landed.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +269,7 @@ def _pulled_day(
     plan: Mapping[date, date],
     pull: _Pull,
     city: City,
-    landed: _Landed | None,
+    landed: LandedRows | None,
 ) -> PulledDay:
     request_date = day.request_date
     dataset_id = city.dataset_for(request_date).dataset_id
@@ -260,19 +288,3 @@ def _pulled_day(
             source_columns=version.types,
         ),
     )
-
-
-def _landed(raw: Table, plan: Mapping[date, date], batch_id: str) -> dict[date, _Landed]:
-    partitions = sorted(set(plan.values()))
-    rows = (
-        raw.read()
-        .where(F.col("ingestion_date").between(partitions[0], partitions[-1]))
-        .where(F.col("batch_id") == batch_id)
-        .groupBy("request_date")
-        .agg(
-            F.count("*").alias("rows"),
-            F.sort_array(F.collect_set("page_sha256")).alias("page_sha256"),
-        )
-        .collect()
-    )
-    return {row["request_date"]: _Landed(row["rows"], tuple(row["page_sha256"])) for row in rows}

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
-from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession, Window
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 
+from nyc311_assets.pipeline.batches import USABLE
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS, silver_requests
 from nyc311_assets.pipeline.days import DayState, day_state
-from nyc311_assets.pipeline.tables import Lakehouse, Table, within
-
-# A series is zero-filled for this many days after its last request. It bounds every feature too:
-# no lag or rolling mean looks back further.
-ACTIVE_DAYS = 90
-_LAGS = (1, 7, 14, 28)
-_ROLLING = (7, 28)
-_SERIES = ["complaint_type", "borough", "agency"]
-_WATERMARK = "silver_version"
-# Why a change feed cannot begin where gold left off: too old, or its files or log are gone.
-_FEED_IS_GONE = frozenset(
-    {
-        "DELTA_CHANGE_DATA_FILE_NOT_FOUND",
-        "DELTA_FILE_NOT_FOUND_DETAILED",
-        "DELTA_UNSUPPORTED_TIME_TRAVEL_BEYOND_DELETED_FILE_RETENTION_DURATION",
-        "DELTA_VERSION_NOT_FOUND",
-        "FAILED_READ_FILE.FILE_NOT_EXIST",
-    }
+from nyc311_assets.pipeline.features import (
+    ACTIVE_DAYS,
+    BACKLOG_DAYS,
+    SERIES,
+    Scope,
+    daily_counts,
+    span,
 )
+from nyc311_assets.pipeline.tables import Lakehouse, Table, within
+from nyc311_assets.pipeline.watermark import changed_days, read_watermark, watermark
+
+# Rows of so many days travel between Spark and this process at one time.
+_DAYS_AT_ONCE = 200
 
 
 class NothingToCount(RuntimeError):
@@ -46,8 +44,9 @@ class DayTotals:
     Attributes:
         request_date: The local day.
         requests: Sum of requests in gold.
-        silver_requests: Requests of the day in silver.
+        silver_requests: Current requests of the day in silver.
         series: Rows of the day in gold.
+        differing: Series whose requests or closed requests are not what silver holds.
         negative: Rows with a negative count.
         is_complete: As in gold.
         is_final: As in gold.
@@ -57,6 +56,7 @@ class DayTotals:
     requests: int
     silver_requests: int
     series: int
+    differing: int
     negative: int
     is_complete: bool
     is_final: bool
@@ -67,13 +67,17 @@ class Aggregation:
     """What a run of the gold step did.
 
     Attributes:
-        days: Every request date of gold and of silver, oldest first.
+        days: The run's request dates that gold or silver holds, oldest first.
         rewritten: Request dates whose rows changed and were written.
-        table_version: Version of gold.daily_counts afterwards.
+        rows: Rows of gold.daily_counts afterwards.
+        last_complete_day: Its newest complete day; None if there is none.
+        table_version: Its version afterwards.
     """
 
     days: tuple[DayTotals, ...]
     rewritten: tuple[date, ...]
+    rows: int
+    last_complete_day: date | None
     table_version: int
 
 
@@ -84,12 +88,12 @@ def aggregate(
     *,
     request_dates: Collection[date],
 ) -> Aggregation:
-    """Bring gold up to silver, rewriting only the days that really changed.
+    """Bring gold up to silver, rewriting only the days that changed.
 
     Args:
         spark: The session.
         lakehouse: Where the tables are.
-        city: Gives the settling time of its source.
+        city: Gives the settling time of its source, and its holidays.
         request_dates: Days to look at again although silver's change feed may not name them:
             those whose completeness this run's pull may have changed.
 
@@ -99,52 +103,56 @@ def aggregate(
     requests = Table(spark, lakehouse, silver_requests(city)).create()
     counts = Table(spark, lakehouse, DAILY_COUNTS).create()
     silver_version = requests.version()
+    mark = watermark(silver_version)
     current = requests.read().where("is_current")
-    span = current.agg(F.min("request_date"), F.max("request_date")).first()
-    if span is None or span[0] is None:
+    reached = current.agg(F.min("request_date"), F.max("request_date")).first()
+    if reached is None or reached[0] is None:
         # Also after a restore of silver to before its first row: gold holds nothing either.
-        counts.replace_where(counts.read().limit(0), "true", {_WATERMARK: silver_version})
+        if not counts.read().isEmpty():
+            counts.replace_where(counts.read().limit(0), "true", mark)
         raise NothingToCount("silver.requests is empty: materialize silver_requests first.")
-    first, last = span
-    is_counted = _keep_within(counts, first, last)
-    touched = {day for day in request_dates if first <= day <= last}
-    watermark = _read_watermark(counts) if is_counted else None
-    changed = _changed_days(requests, watermark)
-    touched |= {
-        day for day in (_days(first, last) if changed is None else changed) if first <= day <= last
-    }
+    first, last = reached
+    followed = read_watermark(counts) if _keep_within(counts, first, last) else None
+    named = changed_days(requests, followed, silver_version)
+    everything = frozenset(span(first, last))
+    changed = everything if named is None else everything & (named | set(request_dates))
     states = day_states(spark, lakehouse, city)
+    ahead = {day + timedelta(days=age) for day in changed for age in range(ACTIVE_DAYS)}
     # A day that was never pulled whole is unknown, not zero: it gets no row.
-    affected = sorted(
-        states.keys()
-        & {day + timedelta(days=ahead) for day in touched for ahead in range(ACTIVE_DAYS)}
-        & set(_days(first, last))
-    )
-    rewritten: tuple[date, ...] = ()
-    if affected:
-        rows = daily_counts(current, first, affected, states)
-        # The first time there is nothing to compare with.
-        rewritten = tuple(affected) if watermark is None else _differing(counts, rows, affected)
-    if rewritten:
-        predicate = within(rewritten)
-        counts.replace_where(
-            rows.where(predicate).sort("request_date", *_SERIES),
-            predicate,
-            {_WATERMARK: silver_version},
+    affected = sorted(states.keys() & ahead & everything)
+    parts = [
+        Scope(first, last, changed, tuple(affected[start : start + _DAYS_AT_ONCE]))
+        for start in range(0, len(affected), _DAYS_AT_ONCE)
+    ]
+    rewritten: list[date] = []
+    for scope in parts:
+        # The mark says that all is written: of several commits, none of these may.
+        rewritten += _bring_up(
+            city, current, counts, scope, states, mark if len(parts) == 1 else {}
         )
-    elif changed is None:
-        # Counted anew without a difference: the next run may go by the change feed again.
-        counts.replace_where(counts.read().limit(0), "false", {_WATERMARK: silver_version})
-    return Aggregation(_totals(current, counts), rewritten, counts.version())
+    if (rewritten and len(parts) > 1) or (named is None and not rewritten):
+        # Also counted anew without a difference: the next run may go by the change feed again.
+        counts.replace_where(counts.read().limit(0), "false", mark)
+    figures = counts.read().agg(
+        F.count("*"), F.max(F.when(F.col("is_complete"), F.col("request_date")))
+    )
+    row_count, last_complete_day = figures.collect()[0]
+    return Aggregation(
+        days=totals(current, counts, request_dates),
+        rewritten=tuple(rewritten),
+        rows=row_count,
+        last_complete_day=last_complete_day,
+        table_version=counts.version(),
+    )
 
 
 def day_states(spark: SparkSession, lakehouse: Lakehouse, city: City) -> dict[date, DayState]:
-    """The state of every request date, by the newest reconciled pull of it."""
+    """The state of every request date, by the newest usable pull of it."""
     rows = (
         Table(spark, lakehouse, BATCHES)
         .create()
         .read()
-        .where("is_reconciled")
+        .where(USABLE)
         .groupBy("request_date")
         .agg(
             F.max_by("source_reach", "ingested_at").alias("source_reach"),
@@ -163,114 +171,6 @@ def day_states(spark: SparkSession, lakehouse: Lakehouse, city: City) -> dict[da
     }
 
 
-def daily_counts(
-    requests: DataFrame,
-    first: date,
-    affected: Collection[date],
-    states: Mapping[date, DayState],
-) -> DataFrame:
-    """Rows of gold.daily_counts for the affected days.
-
-    Features go by the calendar, never by the row, and never include the day itself. A day that is
-    not complete counts as unknown: a lag onto it is null, and a rolling mean leaves it out.
-
-    Args:
-        requests: silver.requests, its current rows.
-        first: Silver's first request date.
-        affected: Days to return.
-        states: Completeness of each day.
-
-    Returns:
-        The columns of gold.daily_counts.
-    """
-    since = max(first, min(affected) - timedelta(days=ACTIVE_DAYS + max(_LAGS)))
-    until = max(affected)
-    counted = (
-        requests.where(F.col("request_date").between(since, until))
-        .groupBy("request_date", *_SERIES)
-        .agg(
-            F.count("*").alias("requests"),
-            F.count("closed_local").alias("closed"),
-            F.median("hours_to_close").alias("median_hours_to_close"),
-        )
-    )
-    ahead = F.least(F.date_add("last_day", ACTIVE_DAYS - 1), F.lit(until))
-    calendar = (
-        counted.groupBy(*_SERIES)
-        .agg(F.min("request_date").alias("first_day"), F.max("request_date").alias("last_day"))
-        .withColumn("request_date", F.explode(F.sequence("first_day", ahead)))
-        .drop("first_day", "last_day")
-    )
-    filled = (
-        calendar.join(counted, ["request_date", *_SERIES], "left")
-        .join(F.broadcast(_day_facts(requests.sparkSession, since, until, states)), "request_date")
-        .withColumns(
-            {
-                "requests": F.coalesce("requests", F.lit(0).cast("bigint")),
-                "closed": F.coalesce("closed", F.lit(0).cast("bigint")),
-                "ordinal": F.datediff("request_date", F.lit(first)),
-            }
-        )
-        .withColumns(
-            {
-                "known": F.when(F.col("is_complete"), F.col("requests")),
-                "seen": F.when(F.col("requests") > 0, F.col("ordinal")),
-            }
-        )
-    )
-    by_day = Window.partitionBy(*_SERIES).orderBy("ordinal")
-    features = {"last_seen": F.last("seen", ignorenulls=True).over(by_day)}
-    for lag in _LAGS:
-        features[f"lag_{lag}"] = F.first("known").over(by_day.rangeBetween(-lag, -lag))
-    for window in _ROLLING:
-        features[f"sum_{window}"] = F.sum("known").over(by_day.rangeBetween(-window, -1))
-    featured = filled.withColumns(features)
-    active = F.col("ordinal") - F.col("last_seen") < ACTIVE_DAYS
-    wanted = featured.where(active & F.col("request_date").isin(list(affected)))
-    mended = {}
-    for lag in _LAGS:
-        # Before its first request a series has no row: on a complete day its count is zero.
-        zero = F.when(F.col(f"is_known_{lag}"), F.lit(0).cast("bigint"))
-        mended[f"lag_{lag}"] = F.coalesce(f"lag_{lag}", zero)
-    for window in _ROLLING:
-        days_known = F.col(f"days_known_{window}")
-        total = F.coalesce(f"sum_{window}", F.lit(0))
-        mended[f"rolling_mean_{window}"] = F.when(days_known > 0, total / days_known)
-    return wanted.withColumns(mended).select(*DAILY_COUNTS.column_names)
-
-
-def _day_facts(
-    spark: SparkSession, since: date, until: date, states: Mapping[date, DayState]
-) -> DataFrame:
-    """Per day: its state, which days that its lags look at are complete, and how many before it."""
-    complete = {day for day, state in states.items() if state.is_complete}
-    final = {day for day, state in states.items() if state.is_final}
-
-    def facts(day: date) -> tuple[date | bool | int, ...]:
-        before = [day - timedelta(days=age) in complete for age in range(max(_ROLLING) + 1)]
-        return (
-            day,
-            day in complete,
-            day in final,
-            *(before[lag] for lag in _LAGS),
-            *(sum(before[1 : window + 1]) for window in _ROLLING),
-        )
-
-    days = [since + timedelta(days=ahead) for ahead in range((until - since).days + 1)]
-    schema = ", ".join(
-        [
-            "request_date DATE, is_complete BOOLEAN, is_final BOOLEAN",
-            *(f"is_known_{lag} BOOLEAN" for lag in _LAGS),
-            *(f"days_known_{window} INT" for window in _ROLLING),
-        ]
-    )
-    return spark.createDataFrame([facts(day) for day in days], schema)
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
-
-
 def _keep_within(counts: Table, first: date, last: date) -> bool:
     """Remove days that silver no longer reaches to, as after a restore; tell if any are left."""
     outside = f"request_date < DATE'{first}' OR request_date > DATE'{last}'"
@@ -281,83 +181,111 @@ def _keep_within(counts: Table, first: date, last: date) -> bool:
     return bool(rows > out)
 
 
-def _changed_days(requests: Table, watermark: int | None) -> set[date] | None:
-    """Days that silver's change feed names since gold was last written; None: it cannot tell."""
-    if watermark is None:
-        return None
-    if watermark >= requests.version():
-        return set()
-    try:
-        rows = requests.changes_since(watermark).select("request_date").distinct().collect()
-    except PySparkException as error:
-        if error.getCondition() not in _FEED_IS_GONE:
-            raise
-        return None
-    return {row["request_date"] for row in rows}
-
-
-def _read_watermark(counts: Table) -> int | None:
-    """Silver's version as of the rows that gold holds; None before it was first written."""
-    below: int | None = None
-    for row in (
-        counts.history()
-        .select("version", "operation", "operationParameters", "userMetadata")
-        .toLocalIterator()
-    ):
-        if below is not None and row["version"] > below:
-            continue
-        below = None
-        if row["operation"] == "RESTORE":
-            # What was written after the version gone back to does not count any more.
-            below = int(row["operationParameters"]["version"])
-        elif row["userMetadata"]:
-            metadata = json.loads(row["userMetadata"])
-            if _WATERMARK in metadata:
-                return int(metadata[_WATERMARK])
-    return None
-
-
-def _differing(counts: Table, new: DataFrame, affected: Iterable[date]) -> tuple[date, ...]:
-    """The days whose rows differ from what gold holds."""
-    old = counts.read().where(within(affected))
-    days = (
-        _fingerprints(new)
-        .withColumnRenamed("fingerprint", "new_fingerprint")
-        .join(_fingerprints(old), "request_date", "full")
-        .where(~F.col("new_fingerprint").eqNullSafe(F.col("fingerprint")))
-    )
-    return tuple(sorted(row["request_date"] for row in days.collect()))
-
-
-def _fingerprints(rows: DataFrame) -> DataFrame:
-    """One value per day that changes whenever any row of the day does."""
-    row_hash = F.xxhash64(*DAILY_COUNTS.column_names).cast("decimal(38,0)")
-    return rows.groupBy("request_date").agg(
-        F.struct(F.count("*"), F.sum(row_hash)).alias("fingerprint")
-    )
-
-
-def _totals(current: DataFrame, counts: Table) -> tuple[DayTotals, ...]:
-    in_silver = current.groupBy("request_date").agg(F.count("*").alias("silver_requests"))
-    in_gold = (
+def _bring_up(
+    city: City,
+    current: DataFrame,
+    counts: Table,
+    scope: Scope,
+    states: Mapping[date, DayState],
+    mark: Mapping[str, Any],
+) -> list[date]:
+    """Make the rows of a scope's affected days, and write those of the days that differ."""
+    fresh = counted(current, scope.counted_days).toPandas()
+    held = (
         counts.read()
+        .where(within(scope.days))
+        .where(f"requests > 0 OR open_backlog > 0 OR {within(scope.affected)}")
+    )
+    held = held.select(*DAILY_COUNTS.column_names)
+    old = held.toArrow()
+    made = daily_counts(city, fresh, old.to_pandas(), scope, states)
+    new = pa.Table.from_pandas(made, to_arrow_schema(held.schema), preserve_index=False)
+    is_affected = pc.is_in(old["request_date"], pa.array(scope.affected, pa.date32()))
+    before = old.filter(is_affected).cast(new.schema)
+    differing = differing_days(before, new)
+    if differing:
+        wanted = pc.is_in(new["request_date"], pa.array(differing, pa.date32()))
+        rows = new.filter(wanted).sort_by([(name, "ascending") for name in DAILY_COUNTS.key])
+        frame = counts.spark.createDataFrame(rows)
+        counts.replace_where(frame.coalesce(1), within(differing), mark or None)
+    return differing
+
+
+def counted(requests: DataFrame, days: Collection[date]) -> DataFrame:
+    """Requests of each series on these days.
+
+    Returns:
+        request_date, complaint_type, borough, agency, requests, closed, median_hours_to_close,
+        and open_at: how many were open at the end of the day, and of each of the 7 after it.
+    """
+    closed_on = F.to_date("closed_local")
+    still_open = (
+        F.count_if(closed_on.isNull() | (closed_on > F.date_add("request_date", age)))
+        for age in range(BACKLOG_DAYS + 1)
+    )
+    return (
+        requests.where(within(days))
+        .groupBy("request_date", *SERIES)
+        .agg(
+            F.count("*").alias("requests"),
+            F.count("closed_local").alias("closed"),
+            F.median("hours_to_close").alias("median_hours_to_close"),
+            F.array(*still_open).alias("open_at"),
+        )
+    )
+
+
+def differing_days(old: pa.Table, new: pa.Table) -> list[date]:
+    """The days whose rows are not the same in two tables of one schema, oldest first."""
+    fingerprints = [_fingerprints(table) for table in (old, new)]
+    days = fingerprints[0].keys() | fingerprints[1].keys()
+    return sorted(day for day in days if len({each.get(day) for each in fingerprints}) > 1)
+
+
+def _fingerprints(table: pa.Table) -> dict[date, tuple[int, int]]:
+    """Per day: its rows, and a value that changes whenever any of them does."""
+    rows = table.to_pandas()
+    rows["fingerprint"] = pd.util.hash_pandas_object(rows, index=False)
+    found = rows.groupby("request_date")["fingerprint"].agg(["size", "sum"])
+    return {day: (size, total) for day, size, total in found.itertuples()}
+
+
+def totals(current: DataFrame, counts: Table, days: Collection[date]) -> tuple[DayTotals, ...]:
+    """Compare gold with the current rows of silver, series by series, on these days."""
+    in_silver = (
+        current.where(within(days))
+        .groupBy("request_date", *SERIES)
+        .agg(F.count("*").alias("silver_requests"), F.count("closed_local").alias("silver_closed"))
+    )
+    zero = F.lit(0).cast("bigint")
+    is_same = (F.col("requests").eqNullSafe(F.coalesce("silver_requests", zero))) & F.col(
+        "closed"
+    ).eqNullSafe(F.coalesce("silver_closed", zero))
+    rows = (
+        counts.read()
+        .where(within(days))
+        .join(in_silver, ["request_date", *SERIES], "full")
         .groupBy("request_date")
         .agg(
             F.sum("requests").alias("requests"),
-            F.count("*").alias("series"),
+            F.sum("silver_requests").alias("silver_requests"),
+            F.count("requests").alias("series"),
+            F.count_if(~is_same).alias("differing"),
             F.count_if((F.col("requests") < 0) | (F.col("closed") < 0)).alias("negative"),
             F.bool_and("is_complete").alias("is_complete"),
             F.bool_and("is_final").alias("is_final"),
         )
+        .orderBy("request_date")
+        .collect()
     )
-    rows = in_gold.join(in_silver, "request_date", "full").orderBy("request_date").collect()
     return tuple(
         DayTotals(
             row["request_date"],
             row["requests"] or 0,
             row["silver_requests"] or 0,
-            row["series"] or 0,
-            row["negative"] or 0,
+            row["series"],
+            row["differing"],
+            row["negative"],
             bool(row["is_complete"]),
             bool(row["is_final"]),
         )

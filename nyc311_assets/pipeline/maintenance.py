@@ -11,6 +11,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from nyc311_assets.pipeline.batches import USABLE
 from nyc311_assets.pipeline.contracts import BATCHES, RAW_311
 from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 from nyc311_assets.pipeline.versions import FILE_RETENTION, exists, properties, read_history
@@ -184,8 +185,8 @@ def _vacuum(table: Table, hours: int) -> int | None:
     _log_vacuum(table.spark)
     before = table.version()
     table.spark.sql(f"VACUUM {table.sql_name} RETAIN {hours} HOURS").collect()
-    row = table.history().select("version", "operation", "operationMetrics").first()
-    if row is None or row["version"] == before or row["operation"] != "VACUUM END":
+    row = table.newest_commit()
+    if row["version"] == before or row["operation"] != "VACUUM END":
         return None
     return int(row["operationMetrics"].get("numDeletedFiles", 0))
 
@@ -220,7 +221,8 @@ def superseded_pulls(batches: DataFrame, *, before: datetime) -> DataFrame:
     """The pulls of a request date that nobody will read again.
 
     A pull is superseded when the same partition has a newer one of the same request date that
-    reconciled. The newest reconciled pull is never among them, nor any after it.
+    is usable: reconciled and not held back. The newest usable pull is never among them, nor any
+    after it.
 
     Args:
         batches: bronze.batches.
@@ -231,8 +233,10 @@ def superseded_pulls(batches: DataFrame, *, before: datetime) -> DataFrame:
     """
     age = F.struct("ingested_at", "batch_id")
     same_day = Window.partitionBy("ingestion_date", "request_date")
+    # The next pull adds the column to a table from before there was one.
+    usable = F.expr(USABLE if "held_back" in batches.columns else "is_reconciled")
     return (
-        batches.withColumn("newest", F.max(F.when(F.col("is_reconciled"), age)).over(same_day))
+        batches.withColumn("newest", F.max(F.when(usable, age)).over(same_day))
         .where(age < F.col("newest"))
         .where(F.unix_micros("ingested_at") < F.lit(round(before.timestamp() * 1_000_000)))
         .select("ingestion_date", "request_date", "batch_id")
@@ -244,7 +248,7 @@ def expire_superseded(
 ) -> int:
     """Delete the rows of superseded pulls from bronze.raw_311, which is append-only otherwise.
 
-    Every day can still be rebuilt: the newest reconciled pull of each partition and request date
+    Every day can still be rebuilt: the newest usable pull of each partition and request date
     stays. bronze.batches keeps the records of all pulls.
 
     Args:

@@ -31,23 +31,26 @@ class Published:
     version: int
 
 
-def publish(requests: Table, staged: Staged, newest: Mapping[date, StagedDay]) -> Published:
+def publish(
+    requests: Table, staged: Staged, newest: Mapping[date, StagedDay], *, is_known: bool
+) -> Published:
     """Bring silver.requests up to the staged rows.
 
     Args:
         requests: silver.requests.
         staged: The run's rows.
         newest: Request dates of which the run holds the newest pull, and that pull.
+        is_known: Some of the run's request dates were merged before.
     """
     before = requests.version()
     is_empty = before == 0
     elsewhere = frozenset[date]() if is_empty else _elsewhere(requests, staged)
     dates = frozenset(staged.request_dates) | elsewhere
-    if is_empty or (not elsewhere and requests.read().where(within(dates)).isEmpty()):
+    if is_empty or not (is_known or elsewhere or _any_row(requests, dates)):
         # Nothing to compare with. replaceWhere notices another run that fills these days meanwhile,
         # which an append would not.
         requests.replace_where(
-            staged.newest(staged.rows.columns).withColumn("is_current", _in_newest_pull(newest)),
+            staged.newest(staged.rows.columns, _in_newest_pull(newest)),
             within(dates),
         )
         return _written(requests, before, "WRITE", "numOutputRows")
@@ -55,9 +58,8 @@ def publish(requests: Table, staged: Staged, newest: Mapping[date, StagedDay]) -
     requests.merge(
         "changed_requests",
         _same_request(dates),
-        "WHEN MATCHED AND source.is_gone THEN UPDATE SET target.is_current = false "
         f"WHEN MATCHED AND {_IS_NEWER} THEN {_take_over(requests.contract)} "
-        f"WHEN MATCHED THEN {_EARLIER_OR_BACK} "
+        f"WHEN MATCHED THEN {_KEEP_CONTENT} "
         "WHEN NOT MATCHED THEN INSERT *",
     )
     return _written(requests, before, "MERGE", "numTargetRowsInserted")
@@ -69,47 +71,45 @@ def news(
     dates: Collection[date],
     newest: Mapping[date, StagedDay],
 ) -> DataFrame:
-    """The newest sound version of each request that silver does not have yet, and what is gone.
+    """What silver does not know yet: new requests, newer versions, and what is current by now.
 
     Most of a pull is known already, so this is found on a few narrow columns; only what is left
     is read in full and merged.
 
     Returns:
-        The columns of silver.requests, plus is_gone: the newest pull of the request's day no
-        longer brings it, and of the other columns only unique_key is set.
+        The columns of silver.requests. Of a request that its day's newest pull no longer brings,
+        and no other pull of the run either, only unique_key and is_current are set.
     """
-    found = (
-        staged.newest(["batch_id", "pulled_date", *_COMPARED])
-        .withColumn("is_current", _in_newest_pull(newest))
-        .drop("pulled_date")
-        .alias("source")
-    )
+    found = staged.newest(["batch_id", *_COMPARED], _in_newest_pull(newest)).alias("source")
     known = requests.read().where(within(dates)).alias("target")
-    is_gone = F.expr(
-        f"source.unique_key IS NULL AND target.is_current AND "
-        f"{within(newest, 'target.request_date')}"
+    # The newest pull of a day decides; as long as it is not in this run, earlier ones stand.
+    is_current = F.expr(
+        "coalesce(source.is_current, false) OR (coalesce(target.is_current, false) "
+        f"AND NOT {within(newest, 'target.request_date')})"
     )
-    has_news = F.expr(
-        f"target.unique_key IS NULL OR {_IS_NEWER} OR {_IS_EARLIER} OR {_IS_BACK}"
-    ) & F.expr("source.unique_key IS NOT NULL")
+    has_news = F.expr(f"target.unique_key IS NULL OR {_IS_NEWER} OR {_IS_EARLIER}")
     narrow = (
         found.join(known, F.expr("source.unique_key = target.unique_key"), "full")
-        .where(has_news | is_gone)
+        .withColumn("is_current_now", is_current)
+        .where(has_news | F.expr("is_current_now <> target.is_current"))
         .select(
             F.expr("coalesce(source.unique_key, target.unique_key)").alias("key"),
             "source.batch_id",
             "source.source_row_id",
             "source.first_seen",
             "source.last_changed",
-            "source.is_current",
-            is_gone.alias("is_gone"),
+            F.col("is_current_now").alias("is_current"),
         )
     )
     wide = staged.sound.drop("ingestion_date", "pulled_date", "reasons", "payload")
     columns = [name for name in requests.contract.column_names if name != "unique_key"]
     return narrow.join(wide, ["batch_id", "source_row_id"], "left").select(
-        F.col("key").alias("unique_key"), *columns, "is_gone"
+        F.col("key").alias("unique_key"), *columns
     )
+
+
+def _any_row(requests: Table, dates: Collection[date]) -> bool:
+    return not requests.read().where(within(dates)).isEmpty()
 
 
 def _elsewhere(requests: Table, staged: Staged) -> frozenset[date]:
@@ -152,8 +152,8 @@ def _in_newest_pull(newest: Mapping[date, StagedDay]) -> Column:
 
 def _written(requests: Table, before: int, operation: str, inserted: str) -> Published:
     """What the write did; a MERGE that changes nothing makes no version."""
-    row = requests.history().select("version", "operation", "operationMetrics").first()
-    if row is None or row["version"] == before:
+    row = requests.newest_commit()
+    if row["version"] == before:
         return Published(0, 0, before)
     if row["version"] > before + 1 or row["operation"] != operation:
         raise RuntimeError(
@@ -168,7 +168,11 @@ def _written(requests: Table, before: int, operation: str, inserted: str) -> Pub
     )
 
 
-_OTHER_CONTENT = "source.content_hash <> target.content_hash"
+# A pulled row has one content, however its columns are masked.
+_OTHER_CONTENT = (
+    "(source.content_hash <> target.content_hash AND NOT "
+    "(source.ingested_at = target.ingested_at AND source.source_row_id = target.source_row_id))"
+)
 _IS_NEWER = (
     "(source.source_updated_at > target.source_updated_at OR "
     f"(source.source_updated_at = target.source_updated_at AND {_OTHER_CONTENT} AND "
@@ -181,14 +185,12 @@ _IS_EARLIER = (
     "source.first_seen < target.first_seen OR "
     f"(NOT ({_OTHER_CONTENT}) AND source.last_changed < target.last_changed)"
 )
-_IS_BACK = "(source.is_current AND NOT target.is_current)"
-_IS_CURRENT = "source.is_current OR target.is_current"
 # The earliest ingestion date of the request, and of its present content.
-_EARLIER_OR_BACK = (
+_KEEP_CONTENT = (
     "UPDATE SET target.first_seen = least(source.first_seen, target.first_seen), "
     f"target.last_changed = IF({_OTHER_CONTENT}, target.last_changed, "
     "least(source.last_changed, target.last_changed)), "
-    f"target.is_current = {_IS_CURRENT}"
+    "target.is_current = source.is_current"
 )
 
 
@@ -203,6 +205,6 @@ def _take_over(contract: TableContract) -> str:
         "first_seen": "least(source.first_seen, target.first_seen)",
         "last_changed": f"IF({_OTHER_CONTENT}, source.last_changed, "
         "least(source.last_changed, target.last_changed))",
-        "is_current": _IS_CURRENT,
+        "is_current": "source.is_current",
     }
     return "UPDATE SET " + ", ".join(f"target.{name} = {value}" for name, value in values.items())

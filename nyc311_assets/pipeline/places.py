@@ -29,9 +29,9 @@ from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import City, load_boundaries
 from nyc311_assets.pipeline.cities.boundaries import BAND_UNITS, UNITS_PER_DEGREE
+from nyc311_assets.pipeline.contracts.rules import UNSPECIFIED
 from nyc311_assets.pipeline.vocabulary import looked_up, one_line
 
-UNSPECIFIED = "UNSPECIFIED"
 _LONGEST = 2**31 - 1
 _BOARD = r"^\s*(?:0*(\d{1,2})|UNSPECIFIED)\s+(\S.*?)\s*$"
 _ZIP = r"^\s*(\d{5})(?:\s*-?\s*\d{4})?\s*$"

@@ -1,8 +1,8 @@
-"""The figures that the checks with history compare: small, and each from one Spark job."""
+"""The figures that the checks with history compare: small, and few queries."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,23 +10,28 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.batches import PulledDay
-from nyc311_assets.pipeline.checks.composition import VOCABULARY_HISTORY_DAYS, RejectCounts
+from nyc311_assets.pipeline.checks.composition import (
+    VOCABULARY_HISTORY_DAYS,
+    DayValues,
+    RejectCounts,
+)
 from nyc311_assets.pipeline.checks.history import SilverProfile
 from nyc311_assets.pipeline.checks.lateness import LATEST_DAYS, Arrivals
+from nyc311_assets.pipeline.checks.levels import LEVEL_HISTORY_DAYS, complete_days
 from nyc311_assets.pipeline.checks.nulls import NullCounts
 from nyc311_assets.pipeline.checks.shares import SHARE_HISTORY_DAYS
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import (
     BATCHES,
     DAILY_COUNTS,
-    RAW_311,
     REJECTS,
     silver_requests,
 )
 from nyc311_assets.pipeline.tables import Lakehouse, Table
-from nyc311_assets.pipeline.vocabulary import canonical_type, one_line
+from nyc311_assets.pipeline.versions import exists
 
 VOCABULARY_COLUMNS = ("complaint_type", "agency", "borough", "status")
+_FIRST_SEEN = "first_seen"
 # A pull belongs to its day when it came before the day after next: both the nightly run and the
 # run that the evening's publication starts do.
 _LIVED_WITHIN = timedelta(hours=36)
@@ -56,48 +61,28 @@ def daily_types(
 
     A lakehouse without gold has none.
     """
+    counts = Table(spark, lakehouse, DAILY_COUNTS)
+    if not exists(counts):
+        return {}
     rows = (
-        Table(spark, lakehouse, DAILY_COUNTS)
-        .create()
-        .read()
+        counts.read()
         .where(F.col("request_date").between(first, last) & F.col("is_complete"))
         .groupBy("request_date", "complaint_type")
         .agg(F.sum("requests").alias("requests"))
     )
-    return _by_day_and_type(rows)
+    days: dict[date, dict[str, int]] = {}
+    for row in rows.collect():
+        if row["requests"]:
+            days.setdefault(row["request_date"], {})[row["complaint_type"]] = row["requests"]
+    return days
 
 
-def pulled_types(
-    spark: SparkSession,
-    lakehouse: Lakehouse,
-    city: City,
-    batch_id: str,
-    ingestion_dates: Collection[date],
+def types_with_history(
+    spark: SparkSession, lakehouse: Lakehouse, request_dates: Collection[date]
 ) -> dict[date, dict[str, int]]:
-    """Rows per request date and canonical complaint type of one batch, from bronze.raw_311.
-
-    Type and agency are read from the payload, so that what a feed brings can be judged before it
-    is merged. A row without a type is left out.
-    """
-    source = F.from_json("payload", "complaint_type STRING, agency STRING")
-    rows = (
-        Table(spark, lakehouse, RAW_311)
-        .create()
-        .read()
-        .where(F.col("ingestion_date").between(min(ingestion_dates), max(ingestion_dates)))
-        .where(F.col("batch_id") == batch_id)
-        .select("request_date", source.alias("source"))
-        .groupBy("request_date", "source")
-        .agg(F.count("*").alias("rows"))
-        .groupBy(
-            "request_date",
-            canonical_type(
-                city, F.col("source.complaint_type"), one_line(F.col("source.agency"))
-            ).alias("complaint_type"),
-        )
-        .agg(F.sum("rows").alias("requests"))
-    )
-    return _by_day_and_type(rows)
+    """`daily_types` of some request dates and of the days before that their level looks back on."""
+    first = min(request_dates) - timedelta(days=LEVEL_HISTORY_DAYS)
+    return daily_types(spark, lakehouse, first, max(request_dates))
 
 
 def pulls(spark: SparkSession, lakehouse: Lakehouse, first: date, last: date) -> dict[date, Pull]:
@@ -116,6 +101,7 @@ def pulls(spark: SparkSession, lakehouse: Lakehouse, first: date, last: date) ->
             "rows_expected",
             "rows_landed",
             "source_reach",
+            "held_back",
         )
         .collect()
     )
@@ -129,6 +115,7 @@ def pulls(spark: SparkSession, lakehouse: Lakehouse, first: date, last: date) ->
                 row["rows_landed"],
                 row["ingestion_date"],
                 row["source_reach"],
+                held_back=row["held_back"],
             )
         )
     return {
@@ -139,6 +126,15 @@ def pulls(spark: SparkSession, lakehouse: Lakehouse, first: date, last: date) ->
         )
         for ingestion_date, found in batches.items()
     }
+
+
+def pulls_with_history(
+    spark: SparkSession, lakehouse: Lakehouse, ingestion_dates: Collection[date]
+) -> dict[date, Pull]:
+    """`pulls` of some partitions and of the days before that silver's checks look back on."""
+    # One day more: whether the first of them was a daily pull shows by the one before it.
+    first = min(ingestion_dates) - timedelta(days=SHARE_HISTORY_DAYS + 1)
+    return pulls(spark, lakehouse, first, max(ingestion_dates))
 
 
 def reject_counts(
@@ -168,7 +164,7 @@ def reject_counts(
             reasons[day][reason] = reasons[day].get(reason, 0) + row["rows"]
     return {
         day: RejectCounts(
-            sum(each.landed_rows for each in pull.days if each.is_reconciled),
+            sum(each.landed_rows for each in pull.days if each.is_usable),
             rejects[day],
             reasons[day],
         )
@@ -177,20 +173,23 @@ def reject_counts(
 
 
 def arrivals(
-    spark: SparkSession, lakehouse: Lakehouse, city: City, pulled: Mapping[date, Pull]
+    city: City, values: Mapping[date, DayValues], pulled: Mapping[date, Pull]
 ) -> dict[date, Arrivals]:
-    """What each pull was the first to bring of the days before it, from silver.requests."""
-    if not pulled:
-        return {}
-    rows = (
-        _current(spark, lakehouse, city, min(pulled) - timedelta(days=LATEST_DAYS), max(pulled))
-        .groupBy("request_date", "first_seen")
-        .agg(F.count("*").alias("rows"))
-        .collect()
-    )
-    first_seen: dict[date, dict[date, int]] = {}
-    for row in rows:
-        first_seen.setdefault(row["request_date"], {})[row["first_seen"]] = row["rows"]
+    """What each pull was the first to bring of the days before it.
+
+    A day that one of the pulls held back came late by our own doing: it is left out.
+
+    Args:
+        city: Gives the days that a pull covers.
+        values: `day_values` with first_seen, from LATEST_DAYS before the first pull on.
+        pulled: The pulls, without gaps.
+    """
+    held_back = {day.request_date for pull in pulled.values() for day in pull.days if day.held_back}
+    first_seen = {
+        day: {date.fromisoformat(seen): rows for seen, rows in columns[_FIRST_SEEN].items()}
+        for day, columns in values.items()
+        if day not in held_back
+    }
 
     def known(day: date, by: date) -> int:
         return sum(count for seen, count in first_seen.get(day, {}).items() if seen <= by)
@@ -212,18 +211,22 @@ def arrivals(
 def day_values(
     spark: SparkSession, lakehouse: Lakehouse, city: City, first: date, last: date
 ) -> dict[date, dict[str, dict[str, int]]]:
-    """Rows per request date, column and value of VOCABULARY_COLUMNS, from silver.requests."""
+    """Rows per request date, column and value, from silver.requests.
+
+    The columns are VOCABULARY_COLUMNS and first_seen, which `arrivals` takes from the same rows.
+    """
+    columns = (*VOCABULARY_COLUMNS, _FIRST_SEEN)
     pairs = F.explode(
         F.array(
             *(
-                F.struct(F.lit(name).alias("column"), F.col(name).alias("value"))
-                for name in VOCABULARY_COLUMNS
+                F.struct(F.lit(name).alias("column"), F.col(name).cast("string").alias("value"))
+                for name in columns
             )
         )
     )
     rows = (
         _current(spark, lakehouse, city, first, last)
-        .groupBy("request_date", *VOCABULARY_COLUMNS)
+        .groupBy("request_date", *columns)
         .agg(F.count("*").alias("rows"))
         .select("request_date", "rows", pairs.alias("pair"))
         .where("pair.value IS NOT NULL")
@@ -233,8 +236,8 @@ def day_values(
     )
     days: dict[date, dict[str, dict[str, int]]] = {}
     for row in rows:
-        columns = days.setdefault(row["request_date"], {})
-        columns.setdefault(row["column"], {})[row["value"]] = row["rows"]
+        of_day = days.setdefault(row["request_date"], {})
+        of_day.setdefault(row["column"], {})[row["value"]] = row["rows"]
     return days
 
 
@@ -245,25 +248,39 @@ def silver_profile(
     ingestion_dates: Collection[date],
     pulled: Mapping[date, Pull],
 ) -> SilverProfile:
-    """All that the checks of silver compare for some partitions: four Spark jobs.
+    """All that the checks of silver compare for some partitions, in three queries.
 
     Args:
         spark: The session.
         lakehouse: Where the tables are.
         city: Gives the fields and the days that a pull covers.
         ingestion_dates: The partitions.
-        pulled: `pulls` of the partitions and of the SHARE_HISTORY_DAYS + 1 before them.
+        pulled: `pulls_with_history` of the partitions.
     """
-    first = min(city.pulled_by(min(ingestion_dates)))
     last = max(ingestion_dates)
+    first = min(_judged_days(ingestion_dates, pulled), default=last)
+    values = day_values(
+        spark, lakehouse, city, first - timedelta(days=VOCABULARY_HISTORY_DAYS), last
+    )
     return SilverProfile(
-        values=day_values(
-            spark, lakehouse, city, first - timedelta(days=VOCABULARY_HISTORY_DAYS), last
-        ),
+        values={
+            day: {name: columns[name] for name in VOCABULARY_COLUMNS if name in columns}
+            for day, columns in values.items()
+        },
         nulls=day_nulls(spark, lakehouse, city, first - timedelta(days=SHARE_HISTORY_DAYS), last),
         rejects=reject_counts(spark, lakehouse, pulled),
-        arrivals=arrivals(spark, lakehouse, city, pulled),
+        arrivals=arrivals(city, values, pulled),
     )
+
+
+def _judged_days(ingestion_dates: Iterable[date], pulled: Mapping[date, Pull]) -> list[date]:
+    """The newest complete day that each partition brings to silver."""
+    brought = (
+        complete_days(day for day in pulled[ingestion_date].days if day.is_usable)
+        for ingestion_date in ingestion_dates
+        if ingestion_date in pulled
+    )
+    return [days[-1] for days in brought if days]
 
 
 def nullable_columns(city: City) -> tuple[str, ...]:
@@ -317,11 +334,3 @@ def _current(
     requests = Table(spark, lakehouse, silver_requests(city)).create().read()
     rows = requests.where(F.col("request_date").between(first, last))
     return rows.where("is_current") if "is_current" in requests.columns else rows
-
-
-def _by_day_and_type(rows: DataFrame) -> dict[date, dict[str, int]]:
-    days: dict[date, dict[str, int]] = {}
-    for row in rows.collect():
-        if row["complaint_type"] is not None and row["requests"]:
-            days.setdefault(row["request_date"], {})[row["complaint_type"]] = row["requests"]
-    return days

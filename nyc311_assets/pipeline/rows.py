@@ -9,21 +9,25 @@ from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import local_name
-from nyc311_assets.pipeline.places import UNSPECIFIED, borough_of
+from nyc311_assets.pipeline.contracts.rules import Consequence
+from nyc311_assets.pipeline.contracts.silver import typed_rows
+from nyc311_assets.pipeline.places import borough_of
 from nyc311_assets.pipeline.vocabulary import canonical_type, one_line
 
 # Raised by hand when the expressions below give other rows for the same payloads.
 _RULES_VERSION = 2
-_MOST_PAYLOAD_CHARACTERS = 65_536
 _ONE_LINE = frozenset({"agency", "unique_key"})
-_CLOSED = "closed"
 
 
-def ruleset(city: City) -> int:
+def ruleset(city: City, masks: str = "") -> int:
     """Fingerprint of everything but the payload that a row in silver depends on, as a BIGINT.
 
     Rows of an earlier ruleset are made again when their pull is merged again, although their
     content at the source is the same.
+
+    Args:
+        city: Whose rules they are.
+        masks: Fingerprint of the masks; empty for none.
     """
     types = city.complaint_types
     rules = (
@@ -32,6 +36,8 @@ def ruleset(city: City) -> int:
         sorted(types.renamed.items()),
         sorted((agency, sorted(names.items())) for agency, names in types.renamed_at.items()),
         city.boroughs,
+        [(rule.name, rule.broken, rule.consequence) for rule in typed_rows(city).rules],
+        masks,
     )
     digest = hashlib.sha256(repr(rules).encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
@@ -113,15 +119,7 @@ def _typed(city: City) -> list[Column]:
 
 def _flags(city: City) -> Column:
     """What is odd about a row, without being a reason to reject it."""
-    is_closed = F.lower(F.trim("status")) == _CLOSED
-    odd = {
-        "closed before created": F.col("closed_local") < F.col("created_local"),
-        "closed without a closing date": is_closed & F.col("closed_local").isNull(),
-        "closing date but not closed": ~is_closed & F.col("closed_local").isNotNull(),
-        "closed after the source's update": F.col("closed_at")
-        > F.col("source_updated_at") + F.expr("INTERVAL 1 DAY"),
-        "due before created": F.col("due_local") < F.col("created_local"),
-    }
+    odd = _broken(city, "flagged")
     for field in city.fields:
         name = {"floating_timestamp": local_name(field.name), "number": field.name}.get(
             field.soda_type
@@ -131,6 +129,12 @@ def _flags(city: City) -> Column:
                 F.col(f"source.{field.name}").isNotNull() & F.col(name).isNull()
             )
     return _named(odd)
+
+
+def _broken(city: City, consequence: Consequence) -> dict[str, Column]:
+    """Conditions under which a row breaks the rules of this consequence, by the rule's name."""
+    rules = typed_rows(city).rules
+    return {rule.name: F.expr(rule.broken) for rule in rules if rule.consequence == consequence}
 
 
 def _named(conditions: dict[str, Column]) -> Column:
@@ -146,20 +150,7 @@ def judge(parsed: DataFrame, city: City) -> DataFrame:
         The columns of `parse`, plus reasons ARRAY<STRING> (empty: the row is sound); the payload
         is kept only where there is a reason.
     """
-    known = [*city.boroughs, UNSPECIFIED]
-    reasons = _named(
-        {
-            "unique_key is missing": F.col("unique_key").isNull(),
-            "created_date is missing or not a time": F.col("created_local").isNull(),
-            "created_date is not in the day that was asked for": F.col("request_date")
-            != F.col("pulled_date"),
-            "agency is missing": F.col("agency").isNull(),
-            "complaint_type is missing": F.col("complaint_type").isNull(),
-            "borough is unknown": ~F.col("borough").isin(known),
-            f"longer than {_MOST_PAYLOAD_CHARACTERS:,} characters": F.length("payload")
-            > _MOST_PAYLOAD_CHARACTERS,
-        }
-    )
+    reasons = _named(_broken(city, "rejected"))
     return parsed.withColumn("reasons", reasons).withColumn(
         "payload", F.when(F.size("reasons") > 0, F.col("payload"))
     )

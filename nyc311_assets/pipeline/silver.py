@@ -13,13 +13,14 @@ from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import DAYS, REJECTS, silver_requests
+from nyc311_assets.pipeline.masks import NO_MASKS, Masks
 from nyc311_assets.pipeline.merging import publish
-from nyc311_assets.pipeline.staging import Staged, StagedDay, newest_days, stage
+from nyc311_assets.pipeline.staging import LandedDay, Staged, StagedDay, newest_days, stage
 from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
 
 class NothingToRefine(RuntimeError):
-    """Bronze holds no whole, reconciled batch for the partitions asked for."""
+    """Bronze holds no usable day for the partitions asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class PartitionCounts:
     """What became of one partition's rows: read = kept + superseded + rejected.
 
     Attributes:
-        rows_read: Rows of its newest batch, in reconciled request dates.
+        rows_read: Rows of its newest batch, in usable request dates.
         rows_kept: Sound rows, each request once.
         rows_superseded: Older or equal copies of a request in the same pull.
         rows_rejected: Rows that break the contract.
@@ -121,6 +122,7 @@ def refine(
     city: City,
     *,
     ingestion_dates: Collection[date],
+    masks: Masks = NO_MASKS,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Refinement:
     """Merge the newest whole batch of each partition into silver.
@@ -130,35 +132,35 @@ def refine(
     pull of its day brings it.
 
     Raises:
-        NothingToRefine: No partition has a reconciled batch.
+        NothingToRefine: No partition has a usable day in its newest batch.
     """
+    newest_landed = newest_days(spark, lakehouse, ingestion_dates)
+    if not newest_landed:
+        raise NothingToRefine(
+            f"No reconciled batch in bronze for {min(ingestion_dates)} to {max(ingestion_dates)}, "
+            "or all its days are held back: materialize raw_311 for these partitions first, and see "
+            "its checks not_flat_lined and not_doubled."
+        )
+    landed = {(day.batch_id, day.request_date): day for day in newest_landed}
     requests = Table(spark, lakehouse, silver_requests(city)).create()
     rejects = Table(spark, lakehouse, REJECTS).create()
     days = Table(spark, lakehouse, DAYS).create()
-    staged = stage(spark, lakehouse, city, ingestion_dates, clock())
-    if not staged.days:
-        raise NothingToRefine(
-            f"No reconciled batch in bronze for {min(ingestion_dates)} to {max(ingestion_dates)}: "
-            "materialize raw_311 for these partitions first."
-        )
+    staged = stage(spark, lakehouse, city, newest_landed, clock(), masks)
     _keep_rejects(staged, rejects, ingestion_dates)
-    newest = _newest_pulls(staged, days)
-    published = publish(requests, staged, newest)
-    landed = {
-        (row["batch_id"], row["request_date"]): (row["rows_expected"], row["rows_landed"])
-        for row in newest_days(spark, lakehouse, ingestion_dates).collect()
-    }
+    merged = _merged(staged, days)
+    newest = _newest_pulls(staged, merged)
+    published = publish(requests, staged, newest, is_known=bool(merged))
     _record(days, newest, landed)
     found = audit(requests, staged.request_dates)
     return Refinement(
         partitions=_by_partition(staged.days),
-        rows_in_bronze=_landed_by_partition(staged.days, landed),
+        rows_in_bronze=_landed_by_partition(newest_landed),
         accounts=tuple(
             DayAccount(
                 request_date=day.request_date,
                 ingestion_date=day.ingestion_date,
-                rows_at_source=landed[day.batch_id, day.request_date][0],
-                rows_in_bronze=landed[day.batch_id, day.request_date][1],
+                rows_at_source=landed[day.batch_id, day.request_date].rows_expected,
+                rows_in_bronze=landed[day.batch_id, day.request_date].rows_landed,
                 requests_in_silver=found.current.get(day.request_date, 0),
                 rejects=day.rows_rejected,
                 duplicates=day.rows_superseded,
@@ -179,33 +181,46 @@ def audit(requests: Table, request_dates: Collection[date]) -> KeyAudit:
         lambda left, right: left | right,
         (F.col(name).isNull() for name in requests.contract.required),
     )
-    rows = requests.read().where(within(request_dates))
     by_day = (
-        rows.groupBy("request_date")
+        requests.read()
+        .where(within(request_dates))
+        .groupBy("unique_key")
         .agg(
+            F.max("request_date").alias("request_date"),
             F.count("*").alias("rows"),
             F.count_if("is_current").alias("current"),
             F.count_if(missing).alias("rows_with_nulls"),
+        )
+        .groupBy("request_date")
+        .agg(
+            F.sum("rows").alias("rows"),
+            F.count("*").alias("keys"),
+            F.sum("current").alias("current"),
+            F.sum("rows_with_nulls").alias("rows_with_nulls"),
         )
         .collect()
     )
     return KeyAudit(
         rows=sum(row["rows"] for row in by_day),
-        distinct_keys=rows.select("unique_key").distinct().count(),
+        distinct_keys=sum(row["keys"] for row in by_day),
         rows_with_nulls=sum(row["rows_with_nulls"] for row in by_day),
         current={row["request_date"]: row["current"] for row in by_day},
     )
 
 
-def _newest_pulls(staged: Staged, days: Table) -> dict[date, StagedDay]:
-    """Request dates of which this run merges the newest pull that was ever merged, and that pull."""
-    merged = {
-        row["request_date"]: (row["pulled_us"], row["batch_id"])
-        for row in days.read()
+def _merged(staged: Staged, days: Table) -> dict[date, tuple[int, str]]:
+    """Request date -> moment (microseconds) and batch of the newest pull merged before this run."""
+    rows = (
+        days.read()
         .where(within(staged.request_dates))
-        .select("request_date", "batch_id", F.unix_micros("ingested_at").alias("pulled_us"))
+        .select("request_date", F.unix_micros("ingested_at"), "batch_id")
         .collect()
-    }
+    )
+    return {request_date: (pulled_us, batch_id) for request_date, pulled_us, batch_id in rows}
+
+
+def _newest_pulls(staged: Staged, merged: Mapping[date, tuple[int, str]]) -> dict[date, StagedDay]:
+    """Request dates of which this run merges the newest pull that was ever merged, and that pull."""
     newest: dict[date, StagedDay] = {}
     # Ordered by time within each request date: the last one stays.
     for day in staged.days:
@@ -217,7 +232,7 @@ def _newest_pulls(staged: Staged, days: Table) -> dict[date, StagedDay]:
 def _record(
     days: Table,
     newest: Mapping[date, StagedDay],
-    landed: Mapping[tuple[str, date], tuple[int, int]],
+    landed: Mapping[tuple[str, date], LandedDay],
 ) -> None:
     if not newest:
         return
@@ -227,7 +242,8 @@ def _record(
             day.ingestion_date,
             day.batch_id,
             datetime.fromtimestamp(day.pulled_us / 1_000_000, UTC),
-            *landed[day.batch_id, day.request_date],
+            landed[day.batch_id, day.request_date].rows_expected,
+            landed[day.batch_id, day.request_date].rows_landed,
             day.rows_kept,
             day.rows_rejected,
             day.rows_superseded,
@@ -235,12 +251,8 @@ def _record(
         for day in newest.values()
     ]
     schema = ", ".join(f"{column.name} {column.type}" for column in DAYS.columns)
-    days.spark.createDataFrame(rows, schema).createOrReplaceTempView("merged_days")
-    days.merge(
-        "merged_days",
-        "target.request_date = source.request_date",
-        "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
-    )
+    frame = days.spark.createDataFrame(rows, schema).coalesce(1)
+    days.replace_where(frame, within(newest))
 
 
 def _keep_rejects(staged: Staged, rejects: Table, ingestion_dates: Collection[date]) -> None:
@@ -267,12 +279,8 @@ def _by_partition(days: Collection[StagedDay]) -> dict[date, PartitionCounts]:
     }
 
 
-def _landed_by_partition(
-    days: Collection[StagedDay], landed: Mapping[tuple[str, date], tuple[int, int]]
-) -> dict[date, int]:
-    partition_of = {(day.batch_id, day.request_date): day.ingestion_date for day in days}
+def _landed_by_partition(landed: Collection[LandedDay]) -> dict[date, int]:
     rows: dict[date, int] = defaultdict(int)
-    for key, (_, count) in landed.items():
-        if key in partition_of:
-            rows[partition_of[key]] += count
+    for day in landed:
+        rows[day.ingestion_date] += day.rows_landed
     return dict(rows)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import uuid4
 
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from nyc311_assets.pipeline.batches import USABLE
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import BATCHES, RAW_311, silver_staged
+from nyc311_assets.pipeline.masking import mask
+from nyc311_assets.pipeline.masks import Masks
 from nyc311_assets.pipeline.rows import judge, parse
 from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
@@ -22,6 +25,25 @@ _STAMP = "%Y%m%dT%H%M%S"
 _LONGEST_RUN = timedelta(days=1)
 # Up to here repeated keys travel through the driver, which spares every query their search.
 _FEW_KEYS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class LandedDay:
+    """A usable request date of a batch, as recorded in bronze.batches.
+
+    Attributes:
+        batch_id: The pull.
+        ingestion_date: Its daily partition.
+        request_date: The date of the query.
+        rows_expected: The source's own count.
+        rows_landed: Rows in bronze.raw_311.
+    """
+
+    batch_id: str
+    ingestion_date: date
+    request_date: date
+    rows_expected: int
+    rows_landed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +100,26 @@ class Staged:
         """The rows that break no rule."""
         return self.rows.where(F.size("reasons") == 0)
 
-    def newest(self, columns: Collection[str]) -> DataFrame:
+    def newest(self, columns: Collection[str], in_newest_pull: Column) -> DataFrame:
         """The newest sound row of each request.
 
+        Args:
+            columns: Those wanted of silver.staged.
+            in_newest_pull: Whether a row came in the newest pull of its day.
+
         Returns:
-            The given columns of silver.staged, plus first_seen and last_changed: the first
-            ingestion dates in the run with this request, and with this content of it.
+            These columns, plus first_seen and last_changed: the first ingestion dates in the run
+            with this request, and with this content of it; and is_current: whether any copy of
+            the request came in the newest pull of its day.
         """
         first_and_last = {
             "first_seen": F.col("ingestion_date"),
             "last_changed": F.col("ingestion_date"),
+            "is_current": in_newest_pull,
         }
+        wanted = [*columns, *first_and_last]
         if self.repeated is None:
-            return self.sound.withColumns(first_and_last).select(
-                *columns, "first_seen", "last_changed"
-            )
+            return self.sound.withColumns(first_and_last).select(*wanted)
         # Next to all requests come once, and need no sorting.
         repeated = F.broadcast(self.repeated)
         once = self.sound.join(repeated, "unique_key", "left_anti").withColumns(first_and_last)
@@ -106,63 +133,59 @@ class Staged:
                     "rank": F.row_number().over(newest_first),
                     "first_seen": F.min("ingestion_date").over(per_request),
                     "last_changed": F.min("ingestion_date").over(same_content),
+                    "is_current": F.bool_or(in_newest_pull).over(per_request),
                 }
             )
             .where(F.col("rank") == 1)
         )
-        wanted = [*columns, "first_seen", "last_changed"]
         return once.select(*wanted).unionByName(often.select(*wanted))
-
-
-def newest_batches(
-    spark: SparkSession, lakehouse: Lakehouse, ingestion_dates: Collection[date]
-) -> DataFrame:
-    """Rows of each partition's newest batch, without the request dates that did not reconcile."""
-    days = newest_days(spark, lakehouse, ingestion_dates)
-    raw = Table(spark, lakehouse, RAW_311).create().read()
-    return raw.where(within(ingestion_dates, "ingestion_date")).join(
-        F.broadcast(days.select("ingestion_date", "batch_id", "request_date")),
-        ["ingestion_date", "batch_id", "request_date"],
-    )
 
 
 def newest_days(
     spark: SparkSession, lakehouse: Lakehouse, ingestion_dates: Collection[date]
-) -> DataFrame:
-    """The reconciled request dates of each partition's newest batch.
-
-    Returns:
-        ingestion_date, batch_id, request_date, rows_expected, rows_landed.
-    """
+) -> tuple[LandedDay, ...]:
+    """The request dates of each partition's newest batch that are reconciled and not held back."""
     newest_first = Window.partitionBy("ingestion_date").orderBy(
         F.col("ingested_at").desc(), F.col("batch_id").desc()
     )
-    return (
+    rows = (
         Table(spark, lakehouse, BATCHES)
         .create()
         .read()
         .where(within(ingestion_dates, "ingestion_date"))
         .withColumn("newest", F.first("batch_id").over(newest_first))
         .where(F.col("batch_id") == F.col("newest"))
-        .where("is_reconciled")
-        .select("ingestion_date", "batch_id", "request_date", "rows_expected", "rows_landed")
+        .where(USABLE)
+        .select("batch_id", "ingestion_date", "request_date", "rows_expected", "rows_landed")
+        .collect()
     )
+    return tuple(LandedDay(*row) for row in rows)
+
+
+def rows_of(spark: SparkSession, lakehouse: Lakehouse, landed: Collection[LandedDay]) -> DataFrame:
+    """The rows in bronze.raw_311 of some batches' request dates."""
+    keys = [(day.batch_id, day.request_date) for day in landed]
+    wanted = spark.createDataFrame(keys, "batch_id STRING, request_date DATE")
+    partitions = within((day.ingestion_date for day in landed), "ingestion_date")
+    raw = Table(spark, lakehouse, RAW_311).create().read()
+    return raw.where(partitions).join(F.broadcast(wanted), ["batch_id", "request_date"])
 
 
 def stage(
     spark: SparkSession,
     lakehouse: Lakehouse,
     city: City,
-    ingestion_dates: Collection[date],
+    landed: Collection[LandedDay],
     now: datetime,
+    masks: Masks,
 ) -> Staged:
-    """Parse and judge the newest batches once, into rows that later steps only read."""
+    """Parse, judge and mask what landed once, into rows that later steps only read."""
     table = Table(spark, lakehouse, silver_staged(city)).create()
     run = f"{now.strftime(_STAMP)}-{uuid4().hex[:8]}"
     stale = (now - _LONGEST_RUN).strftime(_STAMP)
-    bronze = newest_batches(spark, lakehouse, ingestion_dates)
+    bronze = rows_of(spark, lakehouse, landed)
     table.replace_where(
-        judge(parse(bronze, city), city).withColumn("run", F.lit(run)),
+        mask(judge(parse(bronze, city), city), city, masks).withColumn("run", F.lit(run)),
         f"run = '{run}' OR run < '{stale}'",
     )
     rows = table.read().where(F.col("run") == run).drop("run")
@@ -171,29 +194,22 @@ def stage(
 
 def _counted(spark: SparkSession, rows: DataFrame) -> Staged:
     is_sound = F.size("reasons") == 0
-    sound_key = F.when(is_sound, F.col("unique_key"))
+    key = F.when(is_sound, F.col("unique_key")).alias("key")
     found = (
-        rows.groupBy("batch_id", "ingestion_date", "pulled_date")
+        rows.groupBy("batch_id", "ingestion_date", "pulled_date", key)
+        .agg(F.count("*").alias("rows"), F.max(F.unix_micros("ingested_at")).alias("pulled_us"))
+        .groupBy("batch_id", "ingestion_date", "pulled_date")
         .agg(
-            F.count("*").alias("read"),
-            F.count_if(~is_sound).alias("rejected"),
-            F.max(F.unix_micros("ingested_at")).alias("pulled_us"),
-            F.min(sound_key).alias("least"),
-            F.max(sound_key).alias("greatest"),
+            F.sum("rows").alias("read"),
+            F.sum(F.when(F.col("key").isNull(), F.col("rows"))).alias("rejected"),
+            F.sum(F.when(F.col("key").isNotNull(), F.col("rows") - 1)).alias("superseded"),
+            F.max("pulled_us").alias("pulled_us"),
+            F.min("key").alias("least"),
+            F.max("key").alias("greatest"),
         )
         .collect()
     )
     repeated = _repeated(spark, rows.where(is_sound))
-    duplicates: Mapping[tuple[str, date], int] = {}
-    if repeated is not None:
-        duplicates = {
-            (row["batch_id"], row["pulled_date"]): row["duplicates"]
-            for row in rows.where(is_sound)
-            .join(F.broadcast(repeated), "unique_key", "left_semi")
-            .groupBy("batch_id", "pulled_date")
-            .agg((F.count("*") - F.count_distinct("unique_key")).alias("duplicates"))
-            .collect()
-        }
     least = min((row["least"] for row in found if row["least"] is not None), default=None)
     greatest = max((row["greatest"] for row in found if row["greatest"] is not None), default=None)
     days = (
@@ -203,8 +219,8 @@ def _counted(spark: SparkSession, rows: DataFrame) -> Staged:
             request_date=row["pulled_date"],
             pulled_us=row["pulled_us"],
             rows_read=row["read"],
-            rows_rejected=row["rejected"],
-            rows_superseded=duplicates.get((row["batch_id"], row["pulled_date"]), 0),
+            rows_rejected=row["rejected"] or 0,
+            rows_superseded=row["superseded"] or 0,
         )
         for row in found
     )

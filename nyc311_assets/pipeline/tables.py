@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from nyc311_assets.pipeline.contracts import TableContract
 
@@ -32,6 +33,10 @@ class Lakehouse:
     def sql_name(self, name: str) -> str:
         """The name of `layer.table` in a SQL statement."""
         return f"`{self.root}`.{name}" if self.is_catalog else f"delta.`{self.path(name)}`"
+
+
+# Another run created the table at the same moment; the contract is compared all the same.
+_CREATED_MEANWHILE = frozenset({"DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED"})
 
 
 class ContractBroken(RuntimeError):
@@ -67,11 +72,15 @@ class Table:
         elif contract.clustered_by:
             layout = f"CLUSTER BY ({', '.join(contract.clustered_by)})"
         properties = ", ".join(f"'{key}' = '{value}'" for key, value in contract.properties.items())
-        self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self.sql_name} ({columns}) USING DELTA {layout} "
-            f"COMMENT '{contract.description}' "
-            + (f"TBLPROPERTIES ({properties})" if properties else "")
-        )
+        try:
+            self.spark.sql(
+                f"CREATE TABLE IF NOT EXISTS {self.sql_name} ({columns}) USING DELTA {layout} "
+                f"COMMENT '{contract.description}' "
+                + (f"TBLPROPERTIES ({properties})" if properties else "")
+            )
+        except PySparkException as error:
+            if error.getCondition() not in _CREATED_MEANWHILE:
+                raise
         self._add_missing_columns()
         return self
 
@@ -101,20 +110,32 @@ class Table:
 
     def version(self) -> int:
         """The table's newest version."""
-        row = self.history().select("version").first()
+        return int(self.newest_commit()["version"])
+
+    def newest_commit(self) -> Row:
+        """The newest row of `history`: version, operation, operationMetrics and more."""
+        row = self.history(limit=1).first()
         if row is None:
             raise LookupError(f"{self.sql_name} has no history: create the table first.")
-        return int(row["version"])
+        return row
 
-    def history(self) -> DataFrame:
-        """DESCRIBE HISTORY, newest version first."""
-        return self.spark.sql(f"DESCRIBE HISTORY {self.sql_name}")
+    def history(self, limit: int | None = None) -> DataFrame:
+        """DESCRIBE HISTORY, newest version first; the newest `limit` of them."""
+        newest = "" if limit is None else f" LIMIT {limit}"
+        return self.spark.sql(f"DESCRIBE HISTORY {self.sql_name}{newest}")
 
-    def changes_since(self, version: int) -> DataFrame:
-        """The change feed of all versions after the given one."""
-        reader = self.spark.read.option("readChangeFeed", "true").option(
-            "startingVersion", version + 1
+    def changes(self, first: int, last: int) -> DataFrame:
+        """The change feed of some versions, the first and the last one included."""
+        return self._read_with(
+            {"readChangeFeed": "true", "startingVersion": str(first), "endingVersion": str(last)}
         )
+
+    def at_version(self, number: int) -> DataFrame:
+        """The rows as they were in a version."""
+        return self._read_with({"versionAsOf": str(number)})
+
+    def _read_with(self, options: Mapping[str, str]) -> DataFrame:
+        reader = self.spark.read.options(**options)
         if self.lakehouse.is_catalog:
             return reader.table(self.sql_name)
         return reader.format("delta").load(self.lakehouse.path(self.contract.name))

@@ -52,14 +52,6 @@ class Return:
     pulled_since: tuple[date, date] | None
 
 
-def at_version(table: Table, number: int) -> DataFrame:
-    """The table's rows as they were in a version."""
-    reader = table.spark.read.option("versionAsOf", number)
-    if table.lakehouse.is_catalog:
-        return reader.table(table.sql_name)
-    return reader.format("delta").load(table.lakehouse.path(table.contract.name))
-
-
 def preview(table: Table, batches: Table, history: History, target: Version) -> Return:
     """What going back to a version would change. Writes nothing.
 
@@ -73,7 +65,7 @@ def preview(table: Table, batches: Table, history: History, target: Version) -> 
         VersionMissing: The version cannot be read any more.
     """
     try:
-        rows_after = at_version(table, target.number).count()
+        rows_after = table.at_version(target.number).count()
     except PySparkException as error:
         raise _explained(error, history) from error
     return Return(
@@ -249,5 +241,5 @@ def counts_exactly(
             f"({oldest.written_at.astimezone(city.time_zone).isoformat(' ', 'seconds')}) on. "
             "Count by partitions (not exactly): that needs no old version."
         )
-    counts = at_version(requests, version.number).groupBy(*_SERIES)
+    counts = requests.at_version(version.number).groupBy(*_SERIES)
     return counts.agg(F.count("*").alias("requests")), version

@@ -14,6 +14,7 @@ RUNTIME = "17.3.x-scala2.13"
 NODE_TYPE = "m5.xlarge"
 SECRET_SCOPE = "nyc311"  # noqa: S105 - the scope's name, not a secret
 APP_TOKEN_KEY = "soda_app_token"  # noqa: S105 - the key's name, not a secret
+MASK_SALT_KEY = "mask_salt"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,12 @@ class Submission:
 
     task: jobs.SubmitTask
     submit_args: dict[str, Any]
+
+
+def secrets_of(settings: Settings) -> dict[str, str]:
+    """What a job must know and nobody else may: key in the secret scope -> secret."""
+    secrets = {APP_TOKEN_KEY: settings.soda_app_token, MASK_SALT_KEY: settings.mask_salt}
+    return {key: secret.get_secret_value() for key, secret in secrets.items() if secret is not None}
 
 
 def submission(
@@ -77,9 +84,10 @@ def submission(
 
 
 def _job_cluster(settings: Settings, tags: dict[str, str]) -> compute.ClusterSpec:
-    environment = {}
-    if settings.soda_app_token is not None:
-        environment["NYC311_SODA_APP_TOKEN"] = f"{{{{secrets/{SECRET_SCOPE}/{APP_TOKEN_KEY}}}}}"
+    environment = {
+        f"NYC311_{key.upper()}": f"{{{{secrets/{SECRET_SCOPE}/{key}}}}}"
+        for key in secrets_of(settings)
+    }
     return compute.ClusterSpec(
         spark_version=RUNTIME,
         node_type_id=NODE_TYPE,

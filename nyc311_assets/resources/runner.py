@@ -10,7 +10,7 @@ from dagster import AssetExecutionContext
 from dagster._core.storage.tags import RETRY_NUMBER_TAG, ROOT_RUN_ID_TAG
 
 from nyc311_assets.jobs.protocol import JobConfig
-from nyc311_assets.resources.compute import submission
+from nyc311_assets.resources.compute import secrets_of, submission
 from nyc311_assets.resources.databricks import HardenedPipesDatabricksClient
 from nyc311_assets.resources.workspace import open_site
 from nyc311_assets.settings import Settings
@@ -82,14 +82,13 @@ class JobRunner:
         parameters: Mapping[str, Any] | None = None,
     ) -> dg.PipesClientCompletedInvocation:
         site = open_site(self.settings)
-        token = self.settings.soda_app_token
         client = HardenedPipesDatabricksClient(
             site.client,
             volume_path=site.volume_path,
             poll_interval_seconds=site.poll_interval_seconds,
             grace_seconds=site.grace_seconds,
             timeout_seconds=self.settings.step_timeout_seconds,
-            secrets=[token.get_secret_value()] if token else [],
+            secrets=list(secrets_of(self.settings).values()),
         )
         submit = submission(
             self.settings,
@@ -106,6 +105,8 @@ class JobRunner:
             volume_path=site.volume_path,
             soda_url=site.soda_url,
             soda_parallel_requests=self.settings.soda_parallel_requests,
+            masked_columns=dict(self.settings.masks.columns),
+            hold_back=self.settings.hold_back,
             parameters=parameters or {},
         )
         return client.run(

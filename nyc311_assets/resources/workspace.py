@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from nyc311_assets import jobs
 from nyc311_assets.local.lifecycle import ensure_workspace
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.tables import Lakehouse
-from nyc311_assets.resources.compute import APP_TOKEN_KEY, SECRET_SCOPE
+from nyc311_assets.resources.compute import SECRET_SCOPE, secrets_of
 from nyc311_assets.resources.workspace_errors import workspace_calls
 from nyc311_assets.settings import Settings
 
@@ -112,8 +112,7 @@ def _embedded_site(settings: Settings) -> Site:
             retry_timeout_seconds=3,
         )
     )
-    if settings.soda_app_token is not None:
-        _keep_app_token(client, settings.soda_app_token.get_secret_value())
+    _keep_secrets(client, secrets_of(settings))
     return Site(
         client=client,
         volume_path=str(settings.home / "volumes"),
@@ -126,8 +125,11 @@ def _embedded_site(settings: Settings) -> Site:
     )
 
 
-def _keep_app_token(client: WorkspaceClient, token: str) -> None:
+def _keep_secrets(client: WorkspaceClient, secrets: Mapping[str, str]) -> None:
+    if not secrets:
+        return
     with workspace_calls(client.config.host or ""):
         with contextlib.suppress(ResourceAlreadyExists):
             client.secrets.create_scope(SECRET_SCOPE)
-        client.secrets.put_secret(SECRET_SCOPE, APP_TOKEN_KEY, string_value=token)
+        for key, secret in secrets.items():
+            client.secrets.put_secret(SECRET_SCOPE, key, string_value=secret)

@@ -19,6 +19,7 @@ from nyc311_assets.pipeline.checks import (
     Verdict,
 )
 from nyc311_assets.pipeline.checks.raw import RECONCILED
+from nyc311_assets.pipeline.checks.repeats import NOT_FLAT_LINED
 from nyc311_assets.pipeline.checks.silver import UNIQUE_KEYS
 from nyc311_assets.settings import Settings
 
@@ -169,6 +170,19 @@ def test_a_failed_blocking_check_of_a_single_day_stops_what_is_downstream(
     assert not result.success
     assert materialized(result) == {"raw_311"}
     assert evaluations(result, RECONCILED.name) == {KEYS[0]: (False, "ERROR")}
+
+
+@pytest.mark.parametrize("keys", [KEYS[:1], KEYS])
+def test_a_check_that_holds_days_back_fails_as_an_error_and_stops_nothing(
+    instance: dg.DagsterInstance, keys: list[str]
+) -> None:
+    failures = {(NOT_FLAT_LINED.name, key): False for key in keys}
+    result = run(instance, ReportingRunner(failures), keys)
+    assert result.success
+    assert len(materialized(result)) == 3
+    found = evaluations(result, NOT_FLAT_LINED.name)
+    assert found.keys() >= set(keys)
+    assert set(found.values()) == {(False, "ERROR")}
 
 
 def test_a_failed_warning_stops_nothing(instance: dg.DagsterInstance) -> None:

@@ -52,6 +52,23 @@ def test_rows_that_are_not_there_are_wrong_use(tmp_path: Path) -> None:
     assert "missing.csv is not there" in output
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("NYC311_COMPUTE", "abacus", "NYC311_COMPUTE: Input should be 'job_cluster'"),
+        ("NYC311_MASKED_COLUMNS", "agency=hash", "NYC311_MASKED_COLUMNS: agency cannot be masked"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_and_wrong_use(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    code, output = invoke("tables")
+    assert code == 2
+    assert said in output
+    assert "Traceback" not in output
+
+
 def test_without_a_workspace_status_and_stop_say_so(home: Path) -> None:
     assert invoke("local", "status") == (
         0,

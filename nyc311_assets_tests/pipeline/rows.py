@@ -26,6 +26,7 @@ class PulledRow:
     fields: Mapping[str, str] = field(default_factory=dict)
     row_id: str | None = None
     pulled_date: date | None = None
+    raw_payload: str | None = None
 
     @property
     def request_date(self) -> date:
@@ -33,6 +34,8 @@ class PulledRow:
 
     @property
     def payload(self) -> str:
+        if self.raw_payload is not None:
+            return self.raw_payload
         defaults = {
             "unique_key": self.key,
             "created_date": self.created,
@@ -56,6 +59,7 @@ def land(
     reach: datetime | None = None,
     version: datetime | None = None,
     unreconciled: Iterable[date] = (),
+    held_back: Iterable[date] = (),
 ) -> None:
     """Append rows of one partition and their batch record to bronze."""
     rows = list(rows)
@@ -95,6 +99,7 @@ def land(
             sum(row.request_date == day for row in rows),
             day not in set(unreconciled),
             *NOT_RECORDED,
+            "not_doubled: a test" if day in set(held_back) else None,
         )
         for day in days
     ]

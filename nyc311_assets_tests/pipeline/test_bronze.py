@@ -206,7 +206,7 @@ def test_two_sources_never_share_a_lakehouse(
             f"INSERT INTO {lakehouse.sql_name('bronze.batches')} SELECT 'b0', ingestion_date, "
             "request_date, ingested_at, dataset_id, dataset_version, 'data.cityofnewyork.us', "
             "source_reach, rows_expected, rows_landed, is_reconciled, query, pages, page_sha256, "
-            "source_columns FROM "
+            "source_columns, held_back FROM "
             f"{lakehouse.sql_name('bronze.batches')} LIMIT 1"
         )
         with pytest.raises(SourceMixed, match="Use another NYC311_HOME"):

@@ -1,32 +1,37 @@
 from __future__ import annotations
 
 import random
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import NEW_YORK
-from nyc311_assets.pipeline.gold import ACTIVE_DAYS, Aggregation, NothingToCount, aggregate
+from nyc311_assets.pipeline.contracts import DAILY_COUNTS, silver_requests
+from nyc311_assets.pipeline.features import ACTIVE_DAYS
+from nyc311_assets.pipeline.gold import Aggregation, NothingToCount, aggregate, totals
 from nyc311_assets.pipeline.silver import refine
-from nyc311_assets.pipeline.tables import Lakehouse
+from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets_tests.pipeline.rows import PulledRow, land
 
 pytestmark = pytest.mark.spark
 
 FIRST = date(2026, 1, 1)
 FAR = datetime(2026, 12, 1, tzinfo=UTC)
-FAR_REACH = datetime(2026, 12, 1, 2)
-
-
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(str(tmp_path))
+GAP = 50
+LAST = ACTIVE_DAYS + 3
+OPEN = ""
 
 
 def day(index: int) -> date:
     return FIRST + timedelta(days=index)
+
+
+def night_after(index: int) -> datetime:
+    return datetime.combine(day(index), datetime.min.time()) + timedelta(hours=2)
 
 
 def rows_of(counts: dict[int, int], **fields: str) -> list[PulledRow]:
@@ -38,107 +43,157 @@ def rows_of(counts: dict[int, int], **fields: str) -> list[PulledRow]:
     ]
 
 
+def closed(index: int, closings: list[str], kind: str) -> list[PulledRow]:
+    return [
+        PulledRow(
+            f"{kind}{number}",
+            f"{day(index)}T10:00:00.000",
+            FAR,
+            {"complaint_type": kind, "closed_date": closing},
+        )
+        for number, closing in enumerate(closings)
+    ]
+
+
+def noise(index: int) -> int:
+    return 0 if index == GAP else 1 + index % 5
+
+
 def run(
     spark: SparkSession,
     lakehouse: Lakehouse,
     batch: str,
-    ingestion: date,
+    index: int,
     rows: list[PulledRow],
-    reach: datetime = FAR_REACH,
+    reach: int = 300,
 ) -> Aggregation:
-    land(spark, lakehouse, batch, ingestion, rows, reach=reach, version=FAR)
-    refined = refine(spark, lakehouse, NEW_YORK, ingestion_dates=[ingestion])
+    """Land, refine and count what the partition of a day brings."""
+    land(spark, lakehouse, batch, day(index), rows, reach=night_after(reach), version=FAR)
+    refined = refine(spark, lakehouse, NEW_YORK, ingestion_dates=[day(index)])
     return aggregate(spark, lakehouse, NEW_YORK, request_dates=refined.request_dates)
 
 
-def gold(spark: SparkSession, lakehouse: Lakehouse, columns: str) -> dict[date, tuple[object, ...]]:
-    frame = spark.table(lakehouse.sql_name("gold.daily_counts"))
-    return {
-        row[0]: tuple(row)[1:]
-        for row in frame.selectExpr("request_date", *columns.split()).collect()
-    }
+def gold(
+    spark: SparkSession, lakehouse: Lakehouse, kind: str, columns: str
+) -> dict[int, tuple[object, ...]]:
+    rows = (
+        spark.table(lakehouse.sql_name("gold.daily_counts"))
+        .where(F.col("complaint_type") == kind)
+        .selectExpr("request_date", *columns.split())
+        .collect()
+    )
+    return {(row[0] - FIRST).days: tuple(row)[1:] for row in rows}
+
+
+@pytest.fixture(scope="module")
+def city_of_cases(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
+    """Series for the cases below, over days 0 to LAST, of which the last is half published."""
+    lakehouse = Lakehouse(str(tmp_path_factory.mktemp("cases")))
+    rows = rows_of({index: noise(index) for index in range(LAST + 1)}, complaint_type="Noise")
+    rows += rows_of({1: 2, 4: 1}, complaint_type="Rare")
+    rows += closed(
+        0,
+        ["2026-01-01T12:00:00.000", "2026-01-01T14:00:00.000", "2026-01-01T09:00:00.000", OPEN],
+        "Median",
+    )
+    rows += closed(10, ["2026-01-11T23:59:59.000", "2026-01-13T00:00:00.000", OPEN], "Backlog")
+    rows += rows_of({12: 1}, complaint_type="Backlog", status="Open")
+    run(spark, lakehouse, "b1", LAST, rows, reach=LAST)
+    return lakehouse
 
 
 def test_features_go_by_the_calendar_and_leave_out_the_day_itself(
-    spark: SparkSession, lakehouse: Lakehouse
+    spark: SparkSession, city_of_cases: Lakehouse
 ) -> None:
-    counts = {index: 1 + index % 5 for index in range(30)}
-    run(spark, lakehouse, "b", day(29), rows_of(counts))
-    rows = gold(spark, lakehouse, "requests lag_1 lag_7 lag_28 rolling_mean_7 rolling_mean_28")
-    for index in range(30):
-        before = [counts[earlier] for earlier in range(index)]
-        expected = (
-            counts[index],
-            counts[index - 1] if index >= 1 else None,
-            counts[index - 7] if index >= 7 else None,
-            counts[index - 28] if index >= 28 else None,
+    columns = "requests lag_1 lag_7 lag_28 rolling_mean_7 rolling_mean_28"
+    rows = gold(spark, city_of_cases, "Noise", columns)
+    for index in range(GAP):
+        before = [noise(earlier) for earlier in range(index)]
+        assert rows[index] == (
+            noise(index),
+            noise(index - 1) if index >= 1 else None,
+            noise(index - 7) if index >= 7 else None,
+            noise(index - 28) if index >= 28 else None,
             pytest.approx(sum(before[-7:]) / len(before[-7:])) if before else None,
             pytest.approx(sum(before[-28:]) / len(before[-28:])) if before else None,
         )
-        assert rows[day(index)] == expected
-
-
-def test_days_of_an_active_series_without_requests_are_zero(
-    spark: SparkSession, lakehouse: Lakehouse
-) -> None:
-    everyday = rows_of(dict.fromkeys(range(6), 1))
-    rare = rows_of({1: 2, 4: 1}, complaint_type="Rodent")
-    run(spark, lakehouse, "b", day(5), everyday + rare)
-    frame = spark.table(lakehouse.sql_name("gold.daily_counts")).where("complaint_type = 'Rodent'")
-    found = {row["request_date"]: (row["requests"], row["lag_1"]) for row in frame.collect()}
-    assert found == {day(1): (2, 0), day(2): (0, 2), day(3): (0, 0), day(4): (1, 0), day(5): (0, 1)}
-
-
-def test_a_series_ends_when_it_has_been_silent_for_its_active_time(
-    spark: SparkSession, lakehouse: Lakehouse
-) -> None:
-    last = ACTIVE_DAYS + 3
-    everyday = rows_of(dict.fromkeys(range(last + 1), 1))
-    run(spark, lakehouse, "b", day(last), everyday + rows_of({2: 1}, complaint_type="Rodent"))
-    frame = spark.table(lakehouse.sql_name("gold.daily_counts")).where("complaint_type = 'Rodent'")
-    assert [row["request_date"] for row in frame.orderBy("request_date").collect()] == [
-        day(index) for index in range(2, 2 + ACTIVE_DAYS)
-    ]
 
 
 def test_a_day_that_was_never_pulled_has_no_row_and_is_unknown_to_the_features(
-    spark: SparkSession, lakehouse: Lakehouse
+    spark: SparkSession, city_of_cases: Lakehouse
 ) -> None:
-    run(spark, lakehouse, "b", day(4), rows_of({0: 4, 1: 2, 3: 6, 4: 1}))
-    rows = gold(spark, lakehouse, "requests lag_1 rolling_mean_7")
-    assert day(2) not in rows
-    assert rows[day(3)] == (6, None, 3.0)
-    assert rows[day(4)] == (1, 6, 4.0)
+    rows = gold(spark, city_of_cases, "Noise", "requests lag_1 lag_7 rolling_mean_7")
+    assert GAP not in rows
+    week = [noise(index) for index in range(GAP - 6, GAP)]
+    assert rows[GAP + 1] == (noise(GAP + 1), None, week[0], pytest.approx(sum(week) / 6))
+    assert rows[GAP + 7][2] is None
 
 
-def test_an_incomplete_day_is_marked_and_kept_out_of_the_features(
-    spark: SparkSession, lakehouse: Lakehouse
+def test_days_of_an_active_series_without_requests_are_zero_until_it_has_been_silent_too_long(
+    spark: SparkSession, city_of_cases: Lakehouse
 ) -> None:
-    reach = datetime.combine(day(1), datetime.min.time()) + timedelta(hours=2)
-    run(spark, lakehouse, "b1", day(1), rows_of({0: 4, 1: 1}), reach)
-    assert gold(spark, lakehouse, "is_complete is_final") == {
-        day(0): (True, True),
-        day(1): (False, False),
-    }
-    result = run(spark, lakehouse, "b2", day(2), rows_of({1: 3, 2: 5}))
-    assert gold(spark, lakehouse, "requests is_complete lag_1")[day(1)] == (3, True, 4)
-    assert gold(spark, lakehouse, "lag_1")[day(2)] == (3,)
-    assert day(0) not in result.rewritten
+    rows = gold(spark, city_of_cases, "Rare", "requests lag_1")
+    assert [rows[index] for index in range(1, 6)] == [(2, 0), (0, 2), (0, 0), (1, 0), (0, 1)]
+    assert sorted(rows) == [index for index in range(1, 4 + ACTIVE_DAYS) if index != GAP]
 
 
-def test_only_days_that_changed_are_rewritten(spark: SparkSession, lakehouse: Lakehouse) -> None:
-    first = run(spark, lakehouse, "b1", day(40), rows_of(dict.fromkeys(range(41), 2)))
-    assert len(first.rewritten) == 41
-    same = aggregate(spark, lakehouse, NEW_YORK, request_dates=[day(index) for index in range(41)])
-    assert (same.rewritten, same.table_version) == ((), first.table_version)
-    late = run(spark, lakehouse, "b2", day(41), rows_of({5: 2}) + rows_of({5: 1}, status="late"))
-    # The day itself, and the 28 days whose means or lags look back on it.
-    assert late.rewritten == tuple(day(index) for index in range(5, 34))
+def test_days_know_their_place_in_the_calendar(
+    spark: SparkSession, city_of_cases: Lakehouse
+) -> None:
+    rows = gold(spark, city_of_cases, "Noise", "day_of_week is_weekend holiday")
+    assert rows[0] == (4, False, "New Year's Day")
+    assert (rows[1], rows[2], rows[3]) == ((5, False, None), (6, True, None), (7, True, None))
+    assert rows[18] == (1, False, "Martin Luther King Jr. Day")
+
+
+def test_the_median_leaves_out_requests_closed_before_they_were_created(
+    spark: SparkSession, city_of_cases: Lakehouse
+) -> None:
+    found = gold(spark, city_of_cases, "Median", "requests closed median_hours_to_close")
+    assert (found[0], found[1]) == ((4, 3, 3.0), (0, 0, None))
+
+
+def test_the_open_backlog_is_what_was_open_when_the_day_ended(
+    spark: SparkSession, city_of_cases: Lakehouse
+) -> None:
+    rows = gold(spark, city_of_cases, "Backlog", "open_backlog")
+    found = {index: rows[index][0] for index in range(10, 21)}
+    # Three of day 10, closed on that day, on day 12 and never; one of day 12 that stays open.
+    assert found == {10: 2, 11: 2, 12: 2, **dict.fromkeys(range(13, 18), 2), 18: 1, 19: 1, 20: 0}
+
+
+def test_an_incomplete_day_is_kept_out_of_the_features_and_only_changed_days_are_rewritten(
+    spark: SparkSession, city_of_cases: Lakehouse
+) -> None:
+    states = gold(spark, city_of_cases, "Noise", "is_complete is_final")
+    assert (states[LAST - 1], states[LAST]) == ((True, True), (False, False))
+    every_day = [day(index) for index in range(LAST + 1)]
+    before = table_version(spark, city_of_cases)
+    same = aggregate(spark, city_of_cases, NEW_YORK, request_dates=every_day)
+    assert (same.rewritten, same.table_version) == ((), before)
+
+    rest = rows_of({LAST: noise(LAST) + 2, LAST + 1: 5}, complaint_type="Noise")
+    completed = run(spark, city_of_cases, "b2", LAST + 1, rest)
+    assert completed.rewritten == (day(LAST), day(LAST + 1))
+    assert completed.last_complete_day == day(LAST + 1)
+    rows = gold(spark, city_of_cases, "Noise", "requests is_complete lag_1")
+    assert rows[LAST] == (noise(LAST) + 2, True, noise(LAST - 1))
+    assert rows[LAST + 1] == (5, True, noise(LAST) + 2)
+
+    # Day 5 again with one request more, day 12 without most of its requests.
+    again = rows_of({5: noise(5), 12: 1}, complaint_type="Noise")
+    again += rows_of({5: 1}, complaint_type="Noise", status="late")
+    late = run(spark, city_of_cases, "b3", LAST + 2, again)
+    # The days themselves, and the 28 whose means or lags look back on them.
+    assert late.rewritten == tuple(day(index) for index in range(5, 12 + 28 + 1))
+    assert gold(spark, city_of_cases, "Backlog", "open_backlog")[12] == (1,)
+    assert_rebuilt_alike(spark, city_of_cases)
 
 
 def test_gold_adds_up_to_silver_whatever_comes_in_whatever_order(
-    spark: SparkSession, lakehouse: Lakehouse
+    spark: SparkSession, tmp_path: Path
 ) -> None:
+    lakehouse = Lakehouse(str(tmp_path))
     chance = random.Random(7)
     types = ("Noise", "Rodent", "Heat")
     pulls = {
@@ -152,28 +207,48 @@ def test_gold_adds_up_to_silver_whatever_comes_in_whatever_order(
         for index in (4, 1, 6)
     }
     for index, rows in pulls.items():
-        result = run(spark, lakehouse, f"b{index}", day(index), rows)
+        run(spark, lakehouse, f"b{index}", index, rows)
     # The newest pull of a day has all its requests, whichever was merged last.
     newest = {row.request_date: pulls[index] for index in sorted(pulls) for row in pulls[index]}
     independent = {
         day: sum(row.request_date == day for row in rows) for day, rows in newest.items()
     }
+    result = aggregate(spark, lakehouse, NEW_YORK, request_dates=independent)
     assert {total.request_date: total.requests for total in result.days} == independent
     assert all(total.requests == total.silver_requests for total in result.days)
+    assert not any(total.differing for total in result.days)
+    assert_rebuilt_alike(spark, lakehouse)
 
 
-def test_the_median_leaves_out_requests_closed_before_they_were_created(
-    spark: SparkSession, lakehouse: Lakehouse
+def test_a_series_that_gold_has_wrong_is_found_though_the_day_adds_up(
+    spark: SparkSession, tmp_path: Path
 ) -> None:
-    closings = ["2026-01-01T12:00:00.000", "2026-01-01T14:00:00.000", "2026-01-01T09:00:00.000", ""]
-    rows = [
-        PulledRow(str(index), "2026-01-01T10:00:00.000", FAR, {"closed_date": closed})
-        for index, closed in enumerate(closings)
-    ]
-    run(spark, lakehouse, "b", FIRST, rows)
-    assert gold(spark, lakehouse, "requests closed median_hours_to_close") == {FIRST: (4, 3, 3.0)}
+    lakehouse = Lakehouse(str(tmp_path))
+    rows = rows_of({0: 2}, complaint_type="Noise") + rows_of({0: 3}, complaint_type="Heat")
+    run(spark, lakehouse, "b", 0, rows)
+    spark.sql(
+        f"UPDATE {lakehouse.sql_name('gold.daily_counts')} "
+        "SET requests = IF(complaint_type = 'Noise', 3, 2)"
+    )
+    counts = Table(spark, lakehouse, DAILY_COUNTS)
+    current = Table(spark, lakehouse, silver_requests(NEW_YORK)).read()
+    (found,) = totals(current, counts, [FIRST])
+    assert (found.requests, found.silver_requests, found.differing) == (5, 5, 2)
 
 
-def test_gold_without_silver_says_what_to_do(spark: SparkSession, lakehouse: Lakehouse) -> None:
+def test_gold_without_silver_says_what_to_do(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(NothingToCount, match="materialize silver_requests first"):
-        aggregate(spark, lakehouse, NEW_YORK, request_dates=[FIRST])
+        aggregate(spark, Lakehouse(str(tmp_path)), NEW_YORK, request_dates=[FIRST])
+
+
+def table_version(spark: SparkSession, lakehouse: Lakehouse) -> int:
+    return Table(spark, lakehouse, DAILY_COUNTS).version()
+
+
+def assert_rebuilt_alike(spark: SparkSession, lakehouse: Lakehouse) -> None:
+    """Gold, followed change by change, is what counting all of silver anew gives."""
+    counts = Table(spark, lakehouse, DAILY_COUNTS)
+    followed = sorted(map(repr, counts.read().collect()))
+    shutil.rmtree(lakehouse.path(DAILY_COUNTS.name))
+    aggregate(spark, lakehouse, NEW_YORK, request_dates=[])
+    assert sorted(map(repr, counts.read().collect())) == followed

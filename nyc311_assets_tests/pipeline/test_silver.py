@@ -1,10 +1,13 @@
+"""What one merge makes of the rows of a pull: types, times, names, places, copies, broken rows."""
+
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.silver import NothingToRefine, PartitionCounts, Refinement, refine
@@ -13,189 +16,215 @@ from nyc311_assets_tests.pipeline.rows import PulledRow, land
 
 pytestmark = pytest.mark.spark
 
-DAY = date(2026, 3, 10)
-NEXT = date(2026, 3, 11)
-THIRD = date(2026, 3, 12)
+UPDATED = datetime(2026, 3, 11, tzinfo=UTC)
+LATER = datetime(2026, 3, 12, tzinfo=UTC)
+TYPED = date(2026, 3, 10)
+BROKEN = date(2026, 2, 1)
+COPIES = date(2026, 2, 3)
+TWO_BATCHES = date(2026, 2, 5)
+MISCOUNTED = date(2026, 2, 7)
+CLOCKS = {
+    "2025-11-02T01:30:00.000": "2025-11-02 05:30:00",  # the repeated hour: its first pass
+    "2026-03-08T02:30:00.000": "2026-03-08 07:30:00",  # the skipped hour: moved forward
+    "2026-01-10T23:59:59.000": "2026-01-11 04:59:59",  # standard time
+    "2024-02-29T12:00:00.000": "2024-02-29 17:00:00",  # a leap day
+}
+USUAL = "Noise - Residential"
+MANGLED = "'; DROP TABLE x; -- \u0000 \u0007 Ã©"
 
 
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(str(tmp_path))
+@dataclass(frozen=True)
+class Cases:
+    """A lakehouse in which each case has days of its own, and what the first merge reported."""
+
+    lakehouse: Lakehouse
+    partitions: tuple[date, ...]
+    merged: Refinement
 
 
-def at(day: int, hour: int = 0) -> datetime:
-    return datetime(2026, 3, day, hour, tzinfo=UTC)
+def on(day: date, key: str, **fields: str) -> PulledRow:
+    return PulledRow(key, f"{day}T10:00:00.000", UPDATED, fields)
 
 
-def row(key: str, updated: datetime, **fields: str) -> PulledRow:
-    return PulledRow(key, "2026-03-10T10:00:00.000", updated, fields)
-
-
-def requests(spark: SparkSession, lakehouse: Lakehouse) -> DataFrame:
-    return spark.table(lakehouse.sql_name("silver.requests"))
-
-
-def content(spark: SparkSession, lakehouse: Lakehouse) -> set[tuple[object, ...]]:
-    columns = ("unique_key", "status", "source_updated_at", "first_seen", "last_changed")
-    return {tuple(row) for row in requests(spark, lakehouse).select(*columns).collect()}
-
-
-def refine_days(spark: SparkSession, lakehouse: Lakehouse, *days: date) -> Refinement:
-    return refine(spark, lakehouse, NEW_YORK, ingestion_dates=days)
-
-
-def test_rows_are_typed_with_new_york_and_utc_times(
-    spark: SparkSession, lakehouse: Lakehouse
-) -> None:
-    spark.conf.set("spark.sql.session.timeZone", "UTC")
-    fields = {
+@pytest.fixture(scope="module")
+def cases(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Cases:
+    lakehouse = Lakehouse(str(tmp_path_factory.mktemp("cases")))
+    typed = {
         "closed_date": "2026-03-11T09:30:00.000",
         "latitude": "40.7",
         "complaint_type": " Noise  -  Residential ",
         "borough": "Bronx",
     }
-    land(spark, lakehouse, "b", DAY, [row("1", at(11), **fields)])
-    refine_days(spark, lakehouse, DAY)
-    typed = (
-        requests(spark, lakehouse)
-        .selectExpr(
-            "string(created_local)",
-            "string(created_at)",
-            "string(closed_at)",
-            "latitude",
-            "complaint_type",
-            "complaint_type_raw",
-            "borough",
-            "string(request_date)",
-        )
-        .first()
+    odd = {"status": "Closed", "closed_date": "2026-03-10T08:00:00.000", "latitude": "north"}
+    placed = {"borough": "Unspecified", "community_board": "12 MANHATTAN"}
+    rows = [
+        on(TYPED, "typed", **typed),
+        on(TYPED, "renamed", complaint_type="HEATING", agency="HPD"),
+        on(TYPED, "placed", **placed),
+        on(TYPED, "odd", **odd),
+        on(TYPED, "mangled", descriptor=MANGLED),
+        on(TYPED, "huge", resolution_description="x" * 10_000_000),
+    ]
+    land(spark, lakehouse, "typed", TYPED, rows)
+    for created in CLOCKS:
+        day = date.fromisoformat(created[:10])
+        land(spark, lakehouse, created, day, [PulledRow(created, created, UPDATED)])
+    broken = [
+        on(BROKEN, "sound"),
+        on(BROKEN, "2", complaint_type=" ", agency=""),
+        on(BROKEN, "3", borough="ATLANTIS"),
+        PulledRow("4", "not a time", UPDATED, pulled_date=BROKEN),
+        PulledRow("5", "2026-01-31T10:00:00.000", UPDATED, pulled_date=BROKEN),
+        PulledRow("6", "2026-02-30T10:00:00.000", UPDATED, pulled_date=BROKEN),
+        PulledRow("7", "9999-12-31T10:00:00.000", UPDATED, pulled_date=BROKEN),
+        on(BROKEN, "8", unique_key=" "),
+        PulledRow(
+            "9", f"{BROKEN}T10:00:00.000", UPDATED, raw_payload='{"unique_key": "9", "agency'
+        ),
+    ]
+    land(spark, lakehouse, "broken", BROKEN, broken)
+    older = PulledRow("copy", f"{COPIES}T10:00:00.000", UPDATED, row_id="a")
+    newer = PulledRow("copy", f"{COPIES}T10:00:00.000", LATER, {"status": "Closed"}, row_id="b")
+    same_time = [
+        PulledRow("tie", f"{COPIES}T11:00:00.000", UPDATED, {"status": status}, row_id=row_id)
+        for row_id, status in (("d", "Closed"), ("c", "Open"))
+    ]
+    land(spark, lakehouse, "copies", COPIES, [newer, older, *same_time])
+    gone = [on(TWO_BATCHES, "kept"), on(TWO_BATCHES, "gone")]
+    land(spark, lakehouse, "old", TWO_BATCHES, gone, ingested_at=UPDATED)
+    land(spark, lakehouse, "new", TWO_BATCHES, [on(TWO_BATCHES, "kept")], ingested_at=LATER)
+    day_before = date(2026, 2, 6)
+    miscounted = [on(MISCOUNTED, "whole"), on(day_before, "short")]
+    land(spark, lakehouse, "miscounted", MISCOUNTED, miscounted, unreconciled=[day_before])
+    partitions = (
+        *(date.fromisoformat(created[:10]) for created in CLOCKS),
+        *(TYPED, BROKEN, COPIES, TWO_BATCHES, MISCOUNTED),
     )
-    assert typed is not None
-    assert tuple(typed) == (
+    merged = refine(spark, lakehouse, NEW_YORK, ingestion_dates=partitions)
+    return Cases(lakehouse, partitions, merged)
+
+
+def found(spark: SparkSession, cases: Cases, *columns: str) -> dict[str, tuple[object, ...]]:
+    rows = spark.table(cases.lakehouse.sql_name("silver.requests"))
+    return {row[0]: tuple(row)[1:] for row in rows.selectExpr("unique_key", *columns).collect()}
+
+
+def rejects(spark: SparkSession, cases: Cases) -> dict[str, list[str]]:
+    rows = spark.table(cases.lakehouse.sql_name("silver.rejects")).collect()
+    assert all(row["payload"] for row in rows)
+    reasons = {row["source_row_id"]: row["reasons"] for row in rows}
+    assert len(reasons) == len(rows)
+    return reasons
+
+
+def test_rows_are_typed_with_new_york_and_utc_times(spark: SparkSession, cases: Cases) -> None:
+    columns = (
+        "string(created_local)",
+        "string(created_at)",
+        "string(closed_at)",
+        "hours_to_close",
+        "latitude",
+        "complaint_type",
+        "complaint_type_raw",
+        "borough",
+        "request_date",
+    )
+    assert found(spark, cases, *columns)["typed"] == (
         "2026-03-10 10:00:00",
         "2026-03-10 14:00:00",
         "2026-03-11 13:30:00",
+        23.5,
         40.7,
-        "Noise - Residential",
+        USUAL,
         " Noise  -  Residential ",
         "BRONX",
-        "2026-03-10",
+        TYPED,
     )
 
 
-@pytest.mark.parametrize(
-    ("created", "utc", "why"),
-    [
-        ("2025-11-02T01:30:00.000", "2025-11-02 05:30:00", "the repeated hour: its first pass"),
-        ("2026-03-08T02:30:00.000", "2026-03-08 07:30:00", "the skipped hour: moved forward"),
-        ("2026-01-10T23:59:59.000", "2026-01-11 04:59:59", "standard time"),
-    ],
-)
-def test_utc_follows_one_rule_where_the_clocks_change(
-    spark: SparkSession, lakehouse: Lakehouse, created: str, utc: str, why: str
-) -> None:
-    day = date.fromisoformat(created[:10])
-    land(spark, lakehouse, "b", day, [PulledRow("1", created, at(11))])
-    refine_days(spark, lakehouse, day)
-    found = requests(spark, lakehouse).selectExpr("string(created_at)", "request_date").first()
-    assert found is not None
-    assert tuple(found) == (utc, day), why
-
-
-def test_a_newer_version_replaces_and_a_second_run_changes_nothing(
-    spark: SparkSession, lakehouse: Lakehouse
-) -> None:
-    land(spark, lakehouse, "b1", DAY, [row("1", at(11)), row("2", at(11))])
-    land(spark, lakehouse, "b2", NEXT, [row("1", at(12), status="Closed"), row("2", at(11))])
-    assert refine_days(spark, lakehouse, DAY).inserted == 2
-    second = refine_days(spark, lakehouse, NEXT)
-    assert (second.inserted, second.updated) == (0, 1)
-    expected = content(spark, lakehouse)
-    again = refine_days(spark, lakehouse, NEXT)
-    assert (again.inserted, again.updated) == (0, 0)
-    assert again.table_version == second.table_version
-    assert content(spark, lakehouse) == expected
-    assert {(key, status, first, last) for key, status, _, first, last in expected} == {
-        ("1", "Closed", DAY, NEXT),
-        ("2", "Open", DAY, DAY),
+def test_utc_follows_one_rule_where_the_clocks_change(spark: SparkSession, cases: Cases) -> None:
+    utc = found(spark, cases, "string(created_at)", "string(request_date)")
+    assert {key: utc[key] for key in CLOCKS} == {
+        created: (time, created[:10]) for created, time in CLOCKS.items()
     }
 
 
-@pytest.mark.long
-def test_partitions_in_any_order_or_in_one_range_give_the_same_table(
-    spark: SparkSession, tmp_path: Path
+def test_names_and_places_are_brought_to_one_form_and_odd_rows_are_flagged(
+    spark: SparkSession, cases: Cases
 ) -> None:
-    def outcome(name: str, order: list[tuple[date, ...]]) -> set[tuple[object, ...]]:
-        lakehouse = Lakehouse(str(tmp_path / name))
-        land(spark, lakehouse, "b1", DAY, [row("1", at(11)), row("2", at(11))])
-        land(spark, lakehouse, "b2", NEXT, [row("1", at(12), status="Closed"), row("3", at(12))])
-        land(spark, lakehouse, "b3", THIRD, [row("1", at(13), status="Closed"), row("2", at(10))])
-        for days in order:
-            refine_days(spark, lakehouse, *days)
-        return content(spark, lakehouse)
-
-    expected = outcome("range", [(DAY, NEXT, THIRD)])
-    assert len(expected) == 3
-    assert outcome("backward", [(THIRD,), (NEXT,), (DAY,)]) == expected
-    assert outcome("repeated", [(NEXT,), (DAY,), (NEXT, THIRD)]) == expected
+    columns = ("complaint_type", "borough", "borough_found_by", "hours_to_close", "flags")
+    rows = found(spark, cases, *columns)
+    assert rows["renamed"] == ("HEAT/HOT WATER", "BRONX", "source", None, [])
+    assert rows["placed"] == (USUAL, "MANHATTAN", "community_board", None, [])
+    flags = ["closed before created", "latitude cannot be read"]
+    assert rows["odd"] == (USUAL, "BRONX", "source", None, flags)
+    assert found(spark, cases, "descriptor")["mangled"] == (MANGLED,)
 
 
-def test_only_the_newest_batch_of_a_partition_is_read(
-    spark: SparkSession, lakehouse: Lakehouse
-) -> None:
-    land(spark, lakehouse, "old", DAY, [row("1", at(11)), row("gone", at(11))], ingested_at=at(11))
-    land(spark, lakehouse, "new", DAY, [row("1", at(12))], ingested_at=at(12))
-    result = refine_days(spark, lakehouse, DAY)
-    assert result.partitions[DAY].rows_read == 1
-    assert {key for key, *_ in content(spark, lakehouse)} == {"1"}
-
-
-def test_a_day_that_did_not_reconcile_stays_out_and_the_others_go_on(
-    spark: SparkSession, lakehouse: Lakehouse
-) -> None:
-    rows = [row("1", at(11)), PulledRow("2", "2026-03-09T10:00:00.000", at(11))]
-    land(spark, lakehouse, "b", DAY, rows, unreconciled=[date(2026, 3, 9)])
-    result = refine_days(spark, lakehouse, DAY)
-    assert result.request_dates == (DAY,)
-    assert {key for key, *_ in content(spark, lakehouse)} == {"1"}
-
-
-def test_broken_rows_are_kept_apart_with_every_reason(
-    spark: SparkSession, lakehouse: Lakehouse
-) -> None:
-    broken = [
-        row("2", at(11), complaint_type=" ", agency=""),
-        row("3", at(11), borough="ATLANTIS"),
-        PulledRow("4", "not a time", at(11), pulled_date=DAY),
-        PulledRow("5", "2026-03-09T10:00:00.000", at(11), pulled_date=DAY),
-    ]
-    land(spark, lakehouse, "b", DAY, [row("1", at(11)), *broken])
-    for _ in range(2):
-        result = refine_days(spark, lakehouse, DAY)
-    assert result.partitions[DAY] == PartitionCounts(5, 1, 0, 4)
-    rejects = spark.table(lakehouse.sql_name("silver.rejects")).collect()
-    assert {reject["source_row_id"]: reject["reasons"] for reject in rejects} == {
+def test_broken_rows_are_kept_apart_with_every_reason(spark: SparkSession, cases: Cases) -> None:
+    not_a_time = "created_date is missing or not a time"
+    another_day = "created_date is not in the day that was asked for"
+    expected = {
         "row-2": ["agency is missing", "complaint_type is missing"],
         "row-3": ["borough is unknown"],
-        "row-4": ["created_date is missing or not a time"],
-        "row-5": ["created_date is not in the day that was asked for"],
+        "row-4": [not_a_time],
+        "row-5": [another_day],
+        "row-6": [not_a_time],
+        "row-7": [another_day],
+        "row-8": ["unique_key is missing"],
+        "row-huge": ["longer than 65,536 characters"],
     }
-    assert len(rejects) == 4
-    assert all(reject["payload"] for reject in rejects)
+    reasons = rejects(spark, cases)
+    malformed = reasons.pop("row-9")
+    assert "created_date is missing or not a time" in malformed
+    assert {key: sorted(each) for key, each in reasons.items()} == expected
+    assert cases.merged.partitions[BROKEN] == PartitionCounts(9, 1, 0, 8)
+    assert cases.merged.partitions[TYPED] == PartitionCounts(6, 5, 0, 1)
 
 
 def test_two_copies_of_a_request_in_one_pull_leave_the_newer(
-    spark: SparkSession, lakehouse: Lakehouse
+    spark: SparkSession, cases: Cases
 ) -> None:
-    older = PulledRow("1", "2026-03-10T10:00:00.000", at(11), row_id="a")
-    newer = PulledRow("1", "2026-03-10T10:00:00.000", at(12), {"status": "Closed"}, row_id="b")
-    land(spark, lakehouse, "b", DAY, [newer, older])
-    result = refine_days(spark, lakehouse, DAY)
-    assert result.partitions[DAY] == PartitionCounts(2, 1, 1, 0)
-    assert (result.audit.rows, result.audit.distinct_keys) == (1, 1)
-    assert [status for _, status, *_ in content(spark, lakehouse)] == ["Closed"]
+    assert cases.merged.partitions[COPIES] == PartitionCounts(4, 2, 2, 0)
+    status = found(spark, cases, "status")
+    assert (status["copy"], status["tie"]) == (("Closed",), ("Closed",))
 
 
-def test_silver_without_bronze_says_what_to_do(spark: SparkSession, lakehouse: Lakehouse) -> None:
+def test_only_the_newest_batch_of_a_partition_is_read(spark: SparkSession, cases: Cases) -> None:
+    assert cases.merged.partitions[TWO_BATCHES].rows_read == 1
+    keys = found(spark, cases)
+    assert "kept" in keys
+    assert "gone" not in keys
+
+
+def test_a_day_that_did_not_reconcile_stays_out_and_the_others_go_on(
+    spark: SparkSession, cases: Cases
+) -> None:
+    assert date(2026, 2, 6) not in cases.merged.request_dates
+    assert MISCOUNTED in cases.merged.request_dates
+    keys = found(spark, cases)
+    assert "whole" in keys
+    assert "short" not in keys
+
+
+def test_every_day_adds_up_and_every_key_is_there_once(cases: Cases) -> None:
+    assert all(account.adds_up for account in cases.merged.accounts)
+    assert {account.request_date for account in cases.merged.accounts} == set(cases.partitions)
+    audit = cases.merged.audit
+    assert (audit.rows, audit.rows_with_nulls) == (audit.distinct_keys, 0)
+
+
+def test_a_second_merge_of_the_same_pulls_changes_nothing(
+    spark: SparkSession, cases: Cases
+) -> None:
+    before = rejects(spark, cases)
+    again = refine(spark, cases.lakehouse, NEW_YORK, ingestion_dates=cases.partitions)
+    assert (again.inserted, again.updated) == (0, 0)
+    assert again.table_version == cases.merged.table_version
+    assert rejects(spark, cases) == before
+    assert (again.partitions, again.audit) == (cases.merged.partitions, cases.merged.audit)
+
+
+def test_silver_without_bronze_says_what_to_do(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(NothingToRefine, match="materialize raw_311 for these partitions first"):
-        refine_days(spark, lakehouse, DAY)
+        refine(spark, Lakehouse(str(tmp_path)), NEW_YORK, ingestion_dates=[TYPED])

@@ -32,11 +32,15 @@ def test_a_job_cluster_is_small_spot_with_fallback_and_tagged() -> None:
     assert fields["libraries"] == [{"whl": WHEEL}]
 
 
-def test_the_app_token_travels_as_a_secret_reference_only() -> None:
-    task, _ = submit(Settings.model_validate({"soda_app_token": "t0ken"}))
+def test_secrets_travel_as_references_only() -> None:
+    secrets = {"soda_app_token": "t0ken", "mask_salt": "s4lt" * 4}
+    task, _ = submit(Settings.model_validate(secrets))
     variables = task.as_dict()["new_cluster"]["spark_env_vars"]
-    assert variables["NYC311_SODA_APP_TOKEN"] == "{{secrets/nyc311/soda_app_token}}"
-    assert "t0ken" not in str(task.as_dict())
+    assert variables == {
+        "NYC311_SODA_APP_TOKEN": "{{secrets/nyc311/soda_app_token}}",
+        "NYC311_MASK_SALT": "{{secrets/nyc311/mask_salt}}",
+    }
+    assert not [secret for secret in secrets.values() if secret in str(task.as_dict())]
 
 
 def test_serverless_brings_its_environment() -> None:

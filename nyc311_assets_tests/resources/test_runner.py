@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, cast
+
 import dagster as dg
 import pytest
+from databricks.sdk import WorkspaceClient
 
+from nyc311_assets.jobs.protocol import JobConfig
+from nyc311_assets.pipeline.tables import Lakehouse
+from nyc311_assets.resources import runner
 from nyc311_assets.resources.runner import JobRunner, batch_id
+from nyc311_assets.resources.workspace import Site
 from nyc311_assets.settings import Settings
 
 
@@ -23,6 +31,42 @@ def test_an_automatic_retry_continues_the_batch_of_the_run_it_repeats() -> None:
 
 def test_a_run_that_a_person_starts_again_wants_fresh_rows() -> None:
     assert batch_id(run("second", dagster__root_run_id="first")) == "second"
+
+
+@pytest.mark.parametrize("hold_back", [True, False])
+def test_a_job_is_told_whether_to_hold_days_back(
+    monkeypatch: pytest.MonkeyPatch, hold_back: bool
+) -> None:
+    sent: dict[str, Any] = {}
+
+    class Client:
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+        def run(self, *, extras: dict[str, Any], **_: Any) -> None:
+            sent.update(extras)
+
+    site = Site(
+        client=WorkspaceClient(host="http://nowhere.invalid", token="t"),
+        volume_path="/v",
+        entries_path="/e",
+        wheel=None,
+        lakehouse=Lakehouse("/l"),
+        soda_url="http://s",
+        poll_interval_seconds=1,
+        grace_seconds=1,
+    )
+    monkeypatch.setattr(runner, "open_site", lambda _: site)
+    monkeypatch.setattr(runner, "HardenedPipesDatabricksClient", Client)
+    monkeypatch.setenv("NYC311_HOLD_BACK", str(hold_back).lower())
+
+    @dataclass
+    class Context:
+        partition_keys: list[str]
+        run: dg.DagsterRun
+
+    context = cast("dg.AssetExecutionContext", Context(["2026-03-01"], run("first")))
+    JobRunner(Settings()).run(context, "raw_311")
+    assert JobConfig.from_extras(sent).hold_back is hold_back
 
 
 def test_making_the_resource_connects_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,13 +52,15 @@ def test_on_databricks_everything_is_in_the_volume_and_the_catalog(
     assert site.soda_url == "https://data.cityofnewyork.us"
 
 
-def test_the_app_token_reaches_an_embedded_job_as_a_secret(workspace_home: Path) -> None:
-    settings = Settings.model_validate({"home": workspace_home, "soda_app_token": "t0ken"})
+def test_secrets_reach_an_embedded_job_as_secrets(workspace_home: Path) -> None:
+    settings = Settings.model_validate(
+        {"home": workspace_home, "soda_app_token": "t0ken", "mask_salt": "s4lt" * 4}
+    )
     for _ in range(2):
         site = open_site(settings)
     (scope,) = site.client.secrets.list_scopes()
-    (secret,) = site.client.secrets.list_secrets(str(scope.name))
-    assert (scope.name, secret.key) == ("nyc311", "soda_app_token")
+    keys = {secret.key for secret in site.client.secrets.list_secrets(str(scope.name))}
+    assert (scope.name, keys) == ("nyc311", {"soda_app_token", "mask_salt"})
     assert site.volume_path == str(workspace_home / "volumes")
     assert Path(site.entries_path, "raw_311.py").is_file()
 

@@ -2,6 +2,11 @@
 
 from nyc311_assets.pipeline.checks.fields import check_fields
 from nyc311_assets.pipeline.checks.gold import GOLD_CHECKS, check_gold
+from nyc311_assets.pipeline.checks.history import (
+    check_gold_history,
+    check_raw_history,
+    check_silver_history,
+)
 from nyc311_assets.pipeline.checks.raw import RAW_CHECKS, check_raw
 from nyc311_assets.pipeline.checks.silver import SILVER_CHECKS, check_silver
 from nyc311_assets.pipeline.checks.spec import CheckSpec, Figure, Severity, Verdict
@@ -16,6 +21,9 @@ __all__ = [
     "Verdict",
     "check_fields",
     "check_gold",
+    "check_gold_history",
     "check_raw",
+    "check_raw_history",
     "check_silver",
+    "check_silver_history",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
+from nyc311_assets.pipeline.checks.history import GOLD_HISTORY_CHECKS
 from nyc311_assets.pipeline.checks.spec import (
     DATA_ENGINEERING,
     SOURCE_STEWARD,
@@ -17,7 +18,7 @@ from nyc311_assets.pipeline.gold import DayTotals
 GOLD_EQUALS_SILVER = CheckSpec(
     "adds_up_to_silver",
     "ERROR",
-    "The requests of each day in gold add up to the requests of that day in silver.",
+    "Each day and series in gold has the requests, and the closed ones, that silver has.",
     owner=DATA_ENGINEERING,
 )
 COUNTS_NOT_NEGATIVE = CheckSpec(
@@ -33,14 +34,14 @@ COMPLETE_DAYS = CheckSpec(
     owner=SOURCE_STEWARD,
 )
 
-GOLD_CHECKS = (GOLD_EQUALS_SILVER, COUNTS_NOT_NEGATIVE, COMPLETE_DAYS)
+GOLD_CHECKS = (GOLD_EQUALS_SILVER, COUNTS_NOT_NEGATIVE, COMPLETE_DAYS, *GOLD_HISTORY_CHECKS)
 
 
 def check_gold(days: Iterable[DayTotals], pulled: Iterable[date]) -> tuple[Verdict, ...]:
     """Verdicts on the request dates that one partition brought to gold."""
     wanted = set(pulled)
     mine = [day for day in days if day.request_date in wanted]
-    differing = [day for day in mine if day.requests != day.silver_requests]
+    differing = [day for day in mine if day.differing]
     present = {day.request_date: day for day in mine}
     newest = max(present, default=None)
     incomplete = [
@@ -57,6 +58,7 @@ def check_gold(days: Iterable[DayTotals], pulled: Iterable[date]) -> tuple[Verdi
             {
                 "requests_in_gold": sum(day.requests for day in mine),
                 "requests_in_silver": sum(day.silver_requests for day in mine),
+                "series_that_differ": sum(day.differing for day in differing),
                 "days_that_differ": names(day.request_date for day in differing),
             },
             blocks_run=True,

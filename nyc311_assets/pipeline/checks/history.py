@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
-from nyc311_assets.pipeline.batches import PulledDay
+from nyc311_assets.pipeline.batches import Batch, PulledDay
 from nyc311_assets.pipeline.checks.composition import (
     REJECTS_AS_USUAL,
     VOCABULARY_KNOWN,
@@ -77,7 +77,7 @@ def known_types(
 
 
 def check_raw_history(
-    city: City, pulled: Sequence[PulledDay], days: DailyTypes, pulled_at: datetime
+    city: City, batch: Batch, partition: date, days: DailyTypes
 ) -> tuple[Verdict, ...]:
     """Verdicts on one partition of a pull, beside the days before it.
 
@@ -87,17 +87,28 @@ def check_raw_history(
 
     Args:
         city: Gives the rhythm of the source.
-        pulled: The request dates of the partition, as recorded in bronze.batches.
+        batch: The pull. Whether it holds days back makes no difference.
+        partition: The ingestion date.
         days: `known_types` of the pull and of the LEVEL_HISTORY_DAYS before it.
-        pulled_at: The moment of the pull, aware.
     """
+    pulled = batch.of_partition(partition)
     complete = complete_days(pulled)
     return (
         check_volume(days, newest(complete, days)),
-        check_not_stale(city, pulled, pulled_at),
+        check_not_stale(city, pulled, batch.pulled_at, batch.source),
         check_not_flat_lined(days, complete),
         check_not_doubled(days, complete),
     )
+
+
+def suspect_days(verdicts: Iterable[Verdict]) -> dict[date, str]:
+    """The request dates that some verdicts want kept out of silver, and why."""
+    return {
+        day: f"{verdict.spec.name}: {reason}"
+        for verdict in verdicts
+        if verdict.spec.holds_back
+        for day, reason in verdict.suspect_days.items()
+    }
 
 
 def check_silver_history(
@@ -109,10 +120,10 @@ def check_silver_history(
         city: Gives the vocabulary.
         profile: The figures.
         partition: The ingestion date.
-        pulled: Its request dates, as recorded in bronze.batches; the newest complete one is
-            judged.
+        pulled: Its request dates, as recorded in bronze.batches; the newest complete one that
+            is not held back is judged.
     """
-    complete = complete_days(pulled)
+    complete = complete_days(day for day in pulled if day.is_usable)
     return (
         check_vocabulary(profile.values, newest(complete, profile.values), vocabulary(city)),
         check_null_rates(profile.nulls, newest(complete, profile.nulls)),

@@ -6,6 +6,7 @@ from datetime import date
 
 from nyc311_assets.pipeline.batches import Batch
 from nyc311_assets.pipeline.checks.fields import FIELD_CHECKS
+from nyc311_assets.pipeline.checks.history import RAW_HISTORY_CHECKS
 from nyc311_assets.pipeline.checks.spec import (
     DATA_ENGINEERING,
     SOURCE_STEWARD,
@@ -29,7 +30,7 @@ NO_EMPTY_DAYS = CheckSpec(
     owner=SOURCE_STEWARD,
 )
 
-RAW_CHECKS = (RECONCILED, NO_EMPTY_DAYS, *FIELD_CHECKS)
+RAW_CHECKS = (RECONCILED, NO_EMPTY_DAYS, *FIELD_CHECKS, *RAW_HISTORY_CHECKS)
 
 
 def check_raw(batch: Batch, partition: date) -> tuple[Verdict, ...]:

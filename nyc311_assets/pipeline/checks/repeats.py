@@ -13,9 +13,10 @@ from nyc311_assets.pipeline.checks.spec import SOURCE_STEWARD, CheckSpec, Verdic
 NOT_FLAT_LINED = CheckSpec(
     "not_flat_lined",
     "ERROR",
-    "No complete day of the pull repeats the counts of one of the 28 days before. The source "
-    "must publish the day anew.",
+    "No complete day of the pull repeats the counts of one of the 28 days before. A day that does "
+    "is kept out of silver; the source must publish it anew.",
     owner=SOURCE_STEWARD,
+    holds_back=True,
 )
 
 # A copy of yesterday, of last week or of last month's same weekday.
@@ -121,6 +122,9 @@ def check_not_flat_lined(days: DailyTypes, judged: Iterable[date]) -> Verdict:
     flat = [found for found in repeats if found.probability < REPEATED_BY_CHANCE]
     stuck = [day for day in candidates if chance_of_run(_totals(days, day)) < REPEATED_BY_CHANCE]
     closest = min(repeats, key=lambda repeat: repeat.probability, default=None)
+    suspect = dict.fromkeys(stuck, "its total stands still") | {
+        found.day: f"{found.equal} of {found.types} types as on {found.earlier}" for found in flat
+    }
     return Verdict(
         NOT_FLAT_LINED,
         not flat and not stuck,
@@ -133,6 +137,7 @@ def check_not_flat_lined(days: DailyTypes, judged: Iterable[date]) -> Verdict:
             "least_probability": closest.probability if closest else 1.0,
             "limit_of_probability": REPEATED_BY_CHANCE,
         },
+        suspect_days=suspect,
     )
 
 

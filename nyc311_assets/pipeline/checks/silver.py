@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from nyc311_assets.pipeline.checks.history import SILVER_HISTORY_CHECKS
 from nyc311_assets.pipeline.checks.spec import DATA_ENGINEERING, CheckSpec, Verdict, names
 from nyc311_assets.pipeline.silver import DayAccount, KeyAudit, PartitionCounts
 
@@ -35,7 +36,13 @@ ROWS_ACCOUNTED = CheckSpec(
 
 MAX_REJECT_RATE = 0.01
 
-SILVER_CHECKS = (UNIQUE_KEYS, REQUIRED_PRESENT, REJECT_RATE, ROWS_ACCOUNTED)
+SILVER_CHECKS = (
+    UNIQUE_KEYS,
+    REQUIRED_PRESENT,
+    REJECT_RATE,
+    ROWS_ACCOUNTED,
+    *SILVER_HISTORY_CHECKS,
+)
 
 
 def check_silver(

@@ -24,12 +24,15 @@ class CheckSpec:
         severity: ERROR blocks what is downstream; WARN only shows.
         description: What passes, and what to do when it does not.
         owner: Who acts when it does not.
+        holds_back: A failure keeps the request dates that it names out of what is downstream,
+            instead of stopping it: the other days go on.
     """
 
     name: str
     severity: Severity
     description: str
     owner: str
+    holds_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,14 @@ class Verdict:
         passed: Whether the partition passes.
         figures: What was compared, by name.
         blocks_run: The failure would make other partitions wrong too, so a range run stops.
+        suspect_days: Request date -> what is wrong with it, for a check that holds days back.
     """
 
     spec: CheckSpec
     passed: bool
     figures: Mapping[str, Figure] = field(default_factory=dict)
     blocks_run: bool = False
+    suspect_days: Mapping[date, str] = field(default_factory=dict)
 
 
 def names(days: Iterable[date]) -> str:

@@ -34,8 +34,10 @@ VOLUME_AS_USUAL = CheckSpec(
 NOT_DOUBLED = CheckSpec(
     "not_doubled",
     "ERROR",
-    "No complete day of the pull holds its requests twice. The source must publish the day anew.",
+    "No complete day of the pull holds its requests twice. A day that does is kept out of silver; "
+    "the source must publish it anew.",
     owner=SOURCE_STEWARD,
+    holds_back=True,
 )
 TYPES_AS_USUAL = CheckSpec(
     "types_as_usual",
@@ -160,7 +162,8 @@ def check_not_doubled(days: DailyTypes, judged: Iterable[date]) -> Verdict:
         worst = min(candidates, key=lambda day: chance_of_even(days[day]))
         figures["least_chance_of_even"] = chance_of_even(days[worst])
         figures["limit_of_chance"] = EVEN_BY_CHANCE
-    return Verdict(NOT_DOUBLED, not doubled, figures)
+    suspect = dict.fromkeys(doubled, "its requests are there twice")
+    return Verdict(NOT_DOUBLED, not doubled, figures, suspect_days=suspect)
 
 
 def type_moves(days: DailyTypes, day: date) -> TypeMoves:

@@ -8,6 +8,8 @@ from datetime import date, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from holidays import country_holidays
+
 SodaType = Literal["text", "floating_timestamp", "number", "point"]
 
 
@@ -97,6 +99,9 @@ class City:
         publication_time: Local time at which the source usually publishes a day, on the day after.
         settling_days: Days after which a request date no longer changes enough to matter.
         lookback_days: Request dates before the ingestion date that each pull covers again.
+        country: ISO 3166-1 code of the country whose public holidays it keeps.
+        subdivision: ISO 3166-2 code of a part of it with holidays of its own; None for the
+            national ones alone.
     """
 
     name: str
@@ -110,6 +115,15 @@ class City:
     publication_time: time
     settling_days: int
     lookback_days: int
+    country: str
+    subdivision: str | None = None
+
+    def holidays(self, first: date, last: date) -> dict[date, str]:
+        """Public holidays from one day to another, both included: day -> name."""
+        calendar = country_holidays(
+            self.country, subdiv=self.subdivision, years=range(first.year, last.year + 1)
+        )
+        return {day: name for day, name in sorted(calendar.items()) if first <= day <= last}
 
     @property
     def known_types(self) -> frozenset[str]:

@@ -87,4 +87,5 @@ NEW_YORK = City(
     publication_time=time(21, 40),
     settling_days=7,
     lookback_days=7,
+    country="US",
 )

@@ -19,7 +19,8 @@ def pulled(day: date, dataset_id: str, partition: date, columns: dict[str, str])
 
 
 def batch_of(*days: PulledDay) -> Batch:
-    return Batch("b1", "test", True, datetime(2020, 1, 2, tzinfo=UTC), None, days)
+    at = datetime(2020, 1, 2, tzinfo=UTC)
+    return Batch("b1", "test", True, at, None, at, days)
 
 
 def test_a_pull_over_both_datasets_with_all_their_fields_passes() -> None:

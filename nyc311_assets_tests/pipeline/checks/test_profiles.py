@@ -15,10 +15,12 @@ from nyc311_assets.pipeline.checks.history import check_silver_history
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import (
     DAILY_COUNTS,
+    RAW_311,
     REJECTS,
     TableContract,
     silver_requests,
 )
+from nyc311_assets.pipeline.landing import LandedRows, landed_rows
 from nyc311_assets.pipeline.profiles import (
     Pull,
     arrivals,
@@ -26,18 +28,20 @@ from nyc311_assets.pipeline.profiles import (
     day_nulls,
     day_values,
     nullable_columns,
-    pulled_types,
     pulls,
     reject_counts,
     silver_profile,
+    types_with_history,
 )
 from nyc311_assets.pipeline.tables import Lakehouse, Table
+from nyc311_assets.pipeline.versions import exists
 from nyc311_assets_tests.pipeline.rows import PulledRow, land
 
 pytestmark = pytest.mark.spark
 
 FIRST = date(2026, 3, 1)
 MOMENT = datetime(2026, 3, 1, tzinfo=UTC)
+ODD_TYPE = 'Caf\u00e9 "\\", "complaint_type": "Noise"'
 FILLERS: Mapping[str, Any] = {
     "STRING": "x",
     "DATE": FIRST,
@@ -87,7 +91,7 @@ def lakehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     for index in (10, 11):
         rows = [pulled(f"n{index}-{age}", day(index - age)) for age in range(8)]
         land(spark, lakehouse, f"nightly{index}", day(index), rows)
-    types = [" Noise  -  Residential", "Noise - Residential", "HEATING", ""]
+    types = [" Noise  -  Residential", "Noise - Residential", "HEATING", "", ODD_TYPE, "x" * 70_000]
     again = [
         pulled(f"again{number}", day(11), complaint_type=name, agency="HPD")
         for number, name in enumerate(types)
@@ -147,8 +151,10 @@ def test_gold_gives_the_types_of_complete_days_in_a_span(
 def test_bronze_gives_the_canonical_types_of_one_batch_before_it_is_merged(
     spark: SparkSession, lakehouse: Lakehouse
 ) -> None:
-    found = pulled_types(spark, lakehouse, NEW_YORK, "by hand", [day(11)])
-    assert found == {day(11): {"Noise - Residential": 2, "HEAT/HOT WATER": 1}}
+    raw = Table(spark, lakehouse, RAW_311)
+    found = landed_rows(raw, NEW_YORK, "by hand", [day(11)])
+    types = {"Noise - Residential": 2, "HEAT/HOT WATER": 1, ODD_TYPE: 1, "x" * 70_000: 1}
+    assert found == {day(11): LandedRows(6, ("0" * 64,), types)}
 
 
 def test_a_pull_is_the_newest_batch_with_the_moment_of_the_first(known: dict[date, Pull]) -> None:
@@ -166,13 +172,18 @@ def test_rejects_are_those_of_the_newest_batch_beside_what_it_landed(
 ) -> None:
     found = reject_counts(spark, lakehouse, known)
     assert found[day(10)] == RejectCounts(8, 2, {"a": 2, "b": 1})
-    assert found[day(11)] == RejectCounts(4, 0, {})
+    assert found[day(11)] == RejectCounts(6, 0, {})
+
+
+@pytest.fixture(scope="module")
+def values(spark: SparkSession, lakehouse: Lakehouse) -> dict[date, dict[str, dict[str, int]]]:
+    return day_values(spark, lakehouse, NEW_YORK, day(0), day(20))
 
 
 def test_arrivals_are_counted_by_age_as_of_the_pull(
-    spark: SparkSession, lakehouse: Lakehouse, known: dict[date, Pull]
+    values: dict[date, dict[str, dict[str, int]]], known: dict[date, Pull]
 ) -> None:
-    found = arrivals(spark, lakehouse, NEW_YORK, known)
+    found = arrivals(NEW_YORK, values, known)
     assert (found[day(10)].new[1], found[day(10)].known[1]) == (2, 3)
     assert (found[day(11)].new[2], found[day(11)].known[2]) == (1, 4)
     assert found[day(11)].share(2) == 0.25
@@ -180,7 +191,7 @@ def test_arrivals_are_counted_by_age_as_of_the_pull(
 
 
 def test_only_a_pull_at_its_time_after_another_one_tells_of_lateness(
-    spark: SparkSession, lakehouse: Lakehouse, known: dict[date, Pull]
+    values: dict[date, dict[str, dict[str, int]]], known: dict[date, Pull]
 ) -> None:
     whole = {**known, day(11): Pull("x", known[day(10)].days, known[day(11)].first_pulled_at)}
     week = tuple(
@@ -190,22 +201,22 @@ def test_only_a_pull_at_its_time_after_another_one_tells_of_lateness(
     nightly = {**whole, day(11): Pull("x", week, known[day(11)].first_pulled_at)}
     late = {**whole, day(11): Pull("x", week, datetime(2026, 3, 20, tzinfo=UTC))}
     lived = [
-        arrivals(spark, lakehouse, NEW_YORK, cases)[day(11)].is_lived
+        arrivals(NEW_YORK, values, cases)[day(11)].is_lived
         for cases in (nightly, late, whole, known)
     ]
     assert lived == [True, False, False, False]
 
 
 def test_values_and_nulls_are_those_of_the_requests_that_are_still_there(
-    spark: SparkSession, lakehouse: Lakehouse
+    spark: SparkSession, lakehouse: Lakehouse, values: dict[date, dict[str, dict[str, int]]]
 ) -> None:
-    values = day_values(spark, lakehouse, NEW_YORK, day(8), day(20))
-    assert values == {
+    assert {at: values[at] for at in values if day(8) <= at <= day(20)} == {
         day(9): {
             "complaint_type": {"x": 4, "Trees": 1},
             "agency": {"DOT": 1, "x": 4},
             "borough": {"x": 5},
             "status": {"Open": 1},
+            "first_seen": {str(day(9)): 1, str(day(10)): 2, str(day(11)): 1, str(day(12)): 1},
         }
     }
     nulls = day_nulls(spark, lakehouse, NEW_YORK, day(8), day(20))
@@ -223,4 +234,5 @@ def test_a_lakehouse_without_history_gives_verdicts_that_pass_and_say_so(
     profile = silver_profile(spark, empty, NEW_YORK, [day(1)], known)
     verdicts = check_silver_history(NEW_YORK, profile, day(1), [])
     assert all(verdict.passed and "not_judged" in verdict.figures for verdict in verdicts)
-    assert daily_types(spark, empty, day(0), day(1)) == {}
+    assert types_with_history(spark, empty, [day(1)]) == {}
+    assert not exists(Table(spark, empty, DAILY_COUNTS))

@@ -33,7 +33,7 @@ def local(day: int, hour: int, minute: int = 0) -> datetime:
 )
 def test_a_publication_is_missing_only_when_it_was_due(at: datetime, passed: bool) -> None:
     """The source reached into May 10 with the publication of that evening."""
-    assert check_not_stale(NEW_YORK, pulled(REACH), at).passed is passed
+    assert check_not_stale(NEW_YORK, pulled(REACH), at, "official").passed is passed
 
 
 def test_of_the_real_pulls_only_the_one_that_missed_a_publication_is_stale(
@@ -45,7 +45,9 @@ def test_of_the_real_pulls_only_the_one_that_missed_a_publication_is_stale(
         for row in csv.DictReader(file):
             taken = datetime.fromisoformat(row["committed"]).astimezone(UTC)
             newest = datetime.fromisoformat(row["max"])
-            verdicts[row["file"][9:19]] = check_not_stale(NEW_YORK, pulled(newest), taken)
+            verdicts[row["file"][9:19]] = check_not_stale(
+                NEW_YORK, pulled(newest), taken, "official"
+            )
     assert [day for day, verdict in verdicts.items() if not verdict.passed] == ["2026-05-23"]
     assert verdicts["2026-05-23"].figures["hours_old"] == pytest.approx(53.1, abs=0.1)
     assert verdicts["2026-05-10"].figures["hours_old"] == pytest.approx(29.0, abs=0.1)
@@ -63,6 +65,12 @@ def test_the_hour_of_publication_is_local_on_both_sides_of_a_clock_change() -> N
 
 def test_a_dataset_that_is_no_longer_written_is_not_stale() -> None:
     old = pulled(datetime(2019, 12, 31, 23, 59), date(2019, 12, 30))
-    verdict = check_not_stale(NEW_YORK, old, local(14, 12))
+    verdict = check_not_stale(NEW_YORK, old, local(14, 12), "official")
     assert verdict.passed
     assert verdict.figures == {"not_judged": "no dataset that is still written"}
+
+
+def test_rows_of_files_are_as_old_as_the_files() -> None:
+    verdict = check_not_stale(NEW_YORK, pulled(REACH), local(14, 12), "files")
+    assert verdict.passed
+    assert verdict.figures == {"not_judged": "rows of files"}
