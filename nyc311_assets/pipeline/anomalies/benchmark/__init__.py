@@ -1,0 +1,1 @@
+"""Injected events in bootstrapped and simulated series: how well detectors find them."""
