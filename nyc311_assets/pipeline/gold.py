@@ -30,7 +30,7 @@ from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 from nyc311_assets.pipeline.watermark import changed_days, read_watermark, watermark
 
 # Rows of so many days travel between Spark and this process at one time.
-_DAYS_AT_ONCE = 200
+_DAYS_AT_ONCE = 400
 
 
 class NothingToCount(RuntimeError):
@@ -191,12 +191,7 @@ def _bring_up(
 ) -> list[date]:
     """Make the rows of a scope's affected days, and write those of the days that differ."""
     fresh = counted(current, scope.counted_days).toPandas()
-    held = (
-        counts.read()
-        .where(within(scope.days))
-        .where(f"requests > 0 OR open_backlog > 0 OR {within(scope.affected)}")
-    )
-    held = held.select(*DAILY_COUNTS.column_names)
+    held = counts.read().where(within(scope.days)).select(*DAILY_COUNTS.column_names)
     old = held.toArrow()
     made = daily_counts(city, fresh, old.to_pandas(), scope, states)
     new = pa.Table.from_pandas(made, to_arrow_schema(held.schema), preserve_index=False)

@@ -35,6 +35,7 @@ class Lakehouse:
         return f"`{self.root}`.{name}" if self.is_catalog else f"delta.`{self.path(name)}`"
 
 
+_MOST_RANGES = 16
 # Another run created the table at the same moment; the contract is compared all the same.
 _CREATED_MEANWHILE = frozenset({"DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED"})
 
@@ -180,13 +181,24 @@ def _data_type(sql_type: str) -> str:
 
 
 def within(days: Iterable[date], column: str = "request_date") -> str:
-    """A SQL condition on a date column that holds for these days: a range for each run of them."""
+    """A SQL condition on a date column that holds for these days: a range for each run of them.
+
+    Scattered days are listed instead: Spark takes long to plan hundreds of ranges.
+    """
     ordered = sorted(set(days))
+    if not ordered:
+        return "false"
     spans: list[tuple[date, date]] = []
     for day in ordered:
         if spans and (day - spans[-1][1]).days == 1:
             spans[-1] = (spans[-1][0], day)
         else:
             spans.append((day, day))
-    conditions = (f"{column} BETWEEN DATE'{first}' AND DATE'{last}'" for first, last in spans)
-    return f"({' OR '.join(conditions)})" if spans else "false"
+    if len(spans) > _MOST_RANGES:
+        listed = ", ".join(f"DATE'{day}'" for day in ordered)
+        return f"({_between(column, ordered[0], ordered[-1])} AND {column} IN ({listed}))"
+    return f"({' OR '.join(_between(column, first, last) for first, last in spans)})"
+
+
+def _between(column: str, first: date, last: date) -> str:
+    return f"{column} BETWEEN DATE'{first}' AND DATE'{last}'"
