@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -36,8 +37,16 @@ class Lakehouse:
 
 
 _MOST_RANGES = 16
-# Another run created the table at the same moment; the contract is compared all the same.
-_CREATED_MEANWHILE = frozenset({"DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED"})
+# Another run is creating the table at the same moment: asked again, there is nothing left to do.
+_CREATED_MEANWHILE = frozenset(
+    {
+        "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION",
+        "DELTA_METADATA_CHANGED",
+        "DELTA_PROTOCOL_CHANGED",
+    }
+)
+_CREATE_ATTEMPTS = 4
+_CREATE_WAIT_SECONDS = 0.5
 
 
 class ContractBroken(RuntimeError):
@@ -73,15 +82,20 @@ class Table:
         elif contract.clustered_by:
             layout = f"CLUSTER BY ({', '.join(contract.clustered_by)})"
         properties = ", ".join(f"'{key}' = '{value}'" for key, value in contract.properties.items())
-        try:
-            self.spark.sql(
-                f"CREATE TABLE IF NOT EXISTS {self.sql_name} ({columns}) USING DELTA {layout} "
-                f"COMMENT '{contract.description}' "
-                + (f"TBLPROPERTIES ({properties})" if properties else "")
-            )
-        except PySparkException as error:
-            if error.getCondition() not in _CREATED_MEANWHILE:
-                raise
+        statement = (
+            f"CREATE TABLE IF NOT EXISTS {self.sql_name} ({columns}) USING DELTA {layout} "
+            f"COMMENT '{contract.description}' "
+            + (f"TBLPROPERTIES ({properties})" if properties else "")
+        )
+        for attempt in range(1, _CREATE_ATTEMPTS + 1):
+            try:
+                self.spark.sql(statement)
+                break
+            except PySparkException as error:
+                is_raced = error.getCondition() in _CREATED_MEANWHILE
+                if not is_raced or attempt == _CREATE_ATTEMPTS:
+                    raise
+                time.sleep(_CREATE_WAIT_SECONDS)
         self._add_missing_columns()
         return self
 
