@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nyc311_assets.cli.counts_file import (
+    check_output,
+    read_counts,
+    tell_missing,
+    write_table,
+)
 from nyc311_assets.cli.errors import OperationFailed, WrongUse
-from nyc311_assets.cli.formats import page_of, printable
+from nyc311_assets.cli.formats import page_of, progress_bar, say, some
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.forecasting.backtest import (
     Backtest,
@@ -28,7 +32,7 @@ from nyc311_assets.pipeline.forecasting.benchmark import (
     simple_baselines,
     stock_models,
 )
-from nyc311_assets.pipeline.forecasting.panel import Panel, PanelError, read_panel
+from nyc311_assets.pipeline.forecasting.panel import Panel, PanelError
 from nyc311_assets.pipeline.forecasting.scores import (
     coverage_by_weekday,
     judged,
@@ -40,7 +44,6 @@ OWN = "nyc311"
 OWN_SAMPLE = "nyc311, same ones"
 _WRITTEN = ["series", "as_of", "ds", "yhat", "lo95", "hi95"]
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_SHOWN = 5
 _DECIMALS = 3
 
 
@@ -80,7 +83,8 @@ def run_backtest(console: Console, city: City, request: Request) -> None:
             forecasts cannot be written there.
         OperationFailed: No series could be forecast.
     """
-    panel = _read(request)
+    check_output(request.out, request.counts)
+    panel = read_counts(request.counts)
     try:
         days = origins(panel, request.start or default_start(panel), request.every)
     except PanelError as error:
@@ -88,7 +92,7 @@ def run_backtest(console: Console, city: City, request: Request) -> None:
     _describe(console, panel, days)
     holidays = city.holidays(panel.first_day, panel.last_day + timedelta(days=request.horizon))
     workers = os.cpu_count() or 1
-    with _progress(console) as progress:
+    with progress_bar(console) as progress:
         task = progress.add_task("Forecasting", total=len(days))
         result = backtest(
             panel,
@@ -102,38 +106,8 @@ def run_backtest(console: Console, city: City, request: Request) -> None:
     if result.forecasts.empty:
         raise OperationFailed("No series could be forecast: the lines above say why.")
     _write(result.forecasts, request.out)
-    console.print(
-        f"Wrote {len(result.forecasts):,} forecasts to {escape(str(request.out))}.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(console, f"Wrote {len(result.forecasts):,} forecasts to {request.out}.")
     _score(console, panel, days, city, result, request, workers)
-
-
-def _read(request: Request) -> Panel:
-    if not request.out.parent.is_dir() or request.out.is_dir():
-        raise WrongUse(f"Forecasts cannot be written to {request.out}. Name a file in a folder.")
-    if request.out.exists() and request.counts.exists() and request.out.samefile(request.counts):
-        raise WrongUse(f"{request.out} holds the counts. Name another file for the forecasts.")
-    try:
-        # As text: a name such as NA is a name, and a wrong count can be shown as it was written.
-        frame = pd.read_csv(
-            request.counts,
-            dtype=str,
-            encoding="utf-8-sig",
-            keep_default_na=False,
-            na_values={"y": [""]},
-        )
-        return read_panel(frame)
-    except FileNotFoundError:
-        raise WrongUse(f"There is no file {request.counts}.") from None
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise WrongUse(
-            f"{request.counts} cannot be read as a CSV file: {str(error).strip()}. "
-            "Give one in UTF-8 with the columns series, ds and y."
-        ) from None
-    except PanelError as error:
-        raise WrongUse(f"{request.counts}: {error}") from None
 
 
 def _write(forecasts: pd.DataFrame, out: Path) -> None:
@@ -141,45 +115,31 @@ def _write(forecasts: pd.DataFrame, out: Path) -> None:
     for column in ("as_of", "ds"):
         table[column] = table[column].dt.strftime("%Y-%m-%d")
     table["yhat"] = table["yhat"].round(_DECIMALS)
-    # Half a table must not look like a whole one.
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        table.to_csv(partial, index=False)
-        partial.replace(out)
-    except OSError as error:
-        raise WrongUse(f"Forecasts cannot be written to {out}: {error.strerror}.") from None
+    write_table(table, out)
 
 
 def _describe(console: Console, panel: Panel, days: Sequence[date]) -> None:
-    _say(
+    say(
         console,
         f"{len(panel.series):,} series, {panel.first_day} to {panel.last_day}; "
         f"{len(days):,} origins from {days[0]} to {days[-1]}.",
     )
-    missing = panel.missing_days()
-    if missing:
-        count = sum(map(len, missing.values()))
-        shown = [f"{name} ({len(gaps)}, first {gaps[0]})" for name, gaps in missing.items()]
-        _say(
-            console,
-            f"{count:,} days are missing in {len(missing):,} series and taken as unknown, not as "
-            f"zero: {_some(shown)}.",
-        )
+    tell_missing(console, panel)
 
 
 def _tell(console: Console, result: Backtest) -> None:
     if result.skipped:
-        named = _some([f"{name} ({why})" for name, why in sorted(result.skipped.items())])
-        _say(console, f"{len(result.skipped):,} series skipped: {named}.")
+        named = some([f"{name} ({why})" for name, why in sorted(result.skipped.items())])
+        say(console, f"{len(result.skipped):,} series skipped: {named}.")
     if result.failed:
-        named = _some([f"{name} ({why})" for name, why in sorted(result.failed.items())])
-        _say(
+        named = some([f"{name} ({why})" for name, why in sorted(result.failed.items())])
+        say(
             console,
             f"Prophet failed on {len(result.failed):,} series, which level x profile served: "
             f"{named}.",
         )
     if result.newton_fallbacks:
-        _say(console, f"{result.newton_fallbacks:,} Prophet fits fell back to Newton.")
+        say(console, f"{result.newton_fallbacks:,} Prophet fits fell back to Newton.")
 
 
 def _score(
@@ -195,7 +155,7 @@ def _score(
     past = [day for day in days if day < panel.last_day]
     rows = judged(own, panel)
     if rows.empty:
-        _say(console, "No day that was forecast has come: there is nothing to score.")
+        say(console, "No day that was forecast has come: there is nothing to score.")
         return
     others = [simple_baselines(panel, past, request.horizon).forecasts]
     if request.baselines:
@@ -211,8 +171,8 @@ def _score(
     shown = ", ".join(
         f"{_WEEKDAYS[day]} {weekdays[day]:.3f}" for day in range(7) if day in weekdays.index
     )
-    _say(console, f"Coverage by weekday, 1-7 days ahead: {shown}.")
-    _say(
+    say(console, f"Coverage by weekday, 1-7 days ahead: {shown}.")
+    say(
         console,
         "Each score is a mean over series; MAPE is of the n series with 100 requests a day and "
         "more. Origins overlap, so neighbouring forecasts share "
@@ -230,7 +190,7 @@ def _stock(
     workers: int,
 ) -> list[pd.DataFrame]:
     sample = panel.only(sample_of(panel, request.baseline_series))
-    with _progress(console) as progress:
+    with progress_bar(console) as progress:
         task = progress.add_task("Stock Prophet, AutoETS", total=len(days) * len(sample.series))
         stock = stock_models(
             sample,
@@ -241,7 +201,7 @@ def _stock(
             on_fit=lambda: progress.advance(task),
         )
     for method, count in stock.failed.items():
-        _say(console, f"{method} failed on {count:,} series and origins, which it lacks below.")
+        say(console, f"{method} failed on {count:,} series and origins, which it lacks below.")
     frames = [stock.forecasts]
     if len(sample.series) < len(panel.series):
         frames.append(own[own["series"].isin(sample.series)].assign(method=OWN_SAMPLE))
@@ -282,22 +242,3 @@ def _show(console: Console, title: str, table: pd.DataFrame, *, only: str | None
 
 def _figure(value: float) -> str:
     return "-" if isnan(value) else f"{value:.3f}"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return "; ".join(names[:_SHOWN]) + more
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(escape(printable(text)), highlight=False, soft_wrap=True)
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )

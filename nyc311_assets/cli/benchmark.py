@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import TimeElapsedColumn
 
 from nyc311_assets.cli.counts_file import read_counts
 from nyc311_assets.cli.errors import WrongUse
-from nyc311_assets.cli.formats import page_of
+from nyc311_assets.cli.formats import page_of, progress_bar, say
 from nyc311_assets.pipeline.anomalies.benchmark.run import (
     HISTORY_DAYS,
     OWN_DROPS,
@@ -51,14 +51,8 @@ def run(console: Console, request: Request) -> None:
             source = source_of(read_counts(request.counts))
         except NoSource as error:
             raise WrongUse(f"{request.counts}: {error}") from None
-    _say(console, _origin(request, source))
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    ) as progress:
+    say(console, _origin(request, source))
+    with progress_bar(console, TimeElapsedColumn()) as progress:
         task = progress.add_task("Walking forward", total=_PARTS)
         parts = run_benchmark(
             source,
@@ -68,7 +62,7 @@ def run(console: Console, request: Request) -> None:
         )
     for part in parts:
         _show(console, part)
-    _say(
+    say(
         console,
         f"A hit is an episode that starts within [start, end + 2]; false episodes are those in the "
         f"same series without the event, a week in {SERIES_OF_A_CITY} series; scored from day "
@@ -105,7 +99,7 @@ def _show(console: Console, part: Part) -> None:
     drops.title, drops.title_justify = f"Drops, {level}", "left"
     drops.add_row(OWN_DROPS, *_figures(part.scores[OWN_DROPS]))
     console.print(drops)
-    _say(
+    say(
         console,
         f"Days without an event: {part.above:.2%} above the 95 % band, {part.watch:.2%} on watch "
         "in a surge.",
@@ -125,7 +119,3 @@ def _figures(scores: Scores) -> tuple[str, ...]:
 
 def _figure(figure: Figure) -> str:
     return f"{figure.value:.3f} ±{figure.half_width:.3f}"
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from rich.console import Console
 
 from nyc311_assets.cli.errors import WrongUse
+from nyc311_assets.cli.formats import say, some
 from nyc311_assets.pipeline.forecasting.panel import Panel, PanelError, read_panel
 
 
@@ -18,7 +20,9 @@ def read_counts(path: Path) -> Panel:
     """
     try:
         # As text: a name such as NA is a name, and a wrong count can be shown as it was written.
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values={"y": [""]})
+        frame = pd.read_csv(
+            path, dtype=str, encoding="utf-8-sig", keep_default_na=False, na_values={"y": [""]}
+        )
         return read_panel(frame)
     except FileNotFoundError:
         raise WrongUse(f"There is no file {path}.") from None
@@ -29,6 +33,19 @@ def read_counts(path: Path) -> Panel:
         ) from None
     except PanelError as error:
         raise WrongUse(f"{path}: {error}") from None
+
+
+def tell_missing(console: Console, panel: Panel, consequence: str = "") -> None:
+    """Say which days the file lacks, if any, and what follows from it beside their being unknown."""
+    missing = panel.missing_days()
+    if missing:
+        count = sum(map(len, missing.values()))
+        shown = [f"{name} ({len(gaps)}, first {gaps[0]})" for name, gaps in missing.items()]
+        say(
+            console,
+            f"{count:,} days are missing in {len(missing):,} series and taken as unknown, not as "
+            f"zero{consequence}: {some(shown)}.",
+        )
 
 
 def check_output(out: Path, counts: Path) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nyc311_assets.cli.counts_file import check_output, read_counts, write_table
+from nyc311_assets.cli.counts_file import (
+    check_output,
+    read_counts,
+    tell_missing,
+    write_table,
+)
 from nyc311_assets.cli.errors import OperationFailed, WrongUse
-from nyc311_assets.cli.formats import page_of, printable
+from nyc311_assets.cli.formats import page_of, printable, progress_bar, say, some
 from nyc311_assets.pipeline.anomalies.detection import Detection, default_first_day, detect
 from nyc311_assets.pipeline.anomalies.episodes import to_frame
 from nyc311_assets.pipeline.anomalies.feeds import DOUBLED, HALF, REPEATED, STUCK
@@ -30,7 +33,6 @@ _WHAT = {
     DOUBLED: "the requests are there twice",
     HALF: "the day is only partly published",
 }
-_SHOWN = 5
 _SHOWN_EPISODES = 10
 _DECIMALS = 3
 
@@ -93,13 +95,7 @@ def _complete(panel: Panel, until: date | None) -> Panel:
 
 def _detect(console: Console, city: City, panel: Panel, start: date) -> Detection:
     holidays = city.holidays(panel.first_day, panel.last_day + timedelta(days=7))
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    ) as progress:
+    with progress_bar(console) as progress:
         task = progress.add_task("Walking forward", total=None)
         return detect(
             panel,
@@ -116,67 +112,59 @@ def _write(console: Console, found: Detection, request: Request) -> None:
     for column in ("yhat", "z"):
         table[column] = table[column].round(_DECIMALS)
     write_table(table, request.out)
-    _say(console, f"Wrote {len(table):,} verdicts to {request.out}.")
+    say(console, f"Wrote {len(table):,} verdicts to {request.out}.")
     if request.episodes is not None:
         episodes = to_frame(found.episodes)
         write_table(episodes, request.episodes)
-        _say(console, f"Wrote {len(episodes):,} episodes to {request.episodes}.")
+        say(console, f"Wrote {len(episodes):,} episodes to {request.episodes}.")
 
 
 def _describe(console: Console, panel: Panel, start: date) -> None:
-    _say(
+    say(
         console,
         f"{len(panel.series):,} series, {panel.first_day} to {panel.last_day}; "
         f"judged from {start} on.",
     )
-    missing = panel.missing_days()
-    if missing:
-        count = sum(map(len, missing.values()))
-        shown = [f"{name} ({len(gaps)}, first {gaps[0]})" for name, gaps in missing.items()]
-        _say(
-            console,
-            f"{count:,} days are missing in {len(missing):,} series and taken as unknown, not as "
-            f"zero; a run does not go on over them: {_some(shown)}.",
-        )
+    tell_missing(console, panel, "; a run does not go on over them")
 
 
 def _tell(console: Console, found: Detection) -> None:
     for what, told in _WHAT.items():
         days = [str(each.day) for each in found.bad_days if each.what == what]
         if days:
-            _say(
+            say(
                 console,
-                f"Not judged, as {told}: {_some(days)}. Correct the counts and run again.",
+                f"Not judged, as {told}: {some(days)}. Correct the counts and run again.",
             )
     stuck = Counter(str(each.series) for each in found.bad_days if each.what == STUCK)
     if stuck:
         shown = [f"{name} ({days} days)" for name, days in sorted(stuck.items())]
-        _say(
+        say(
             console,
             f"The count of {len(stuck):,} series did not move for days, which chance does not do; "
-            f"they are judged all the same: {_some(shown)}. Look at their source.",
+            f"they are judged all the same: {some(shown)}. Look at their source.",
         )
     if found.too_short:
         shown = [f"{name} ({days} known days)" for name, days in sorted(found.too_short.items())]
-        _say(
+        say(
             console,
             f"{len(found.too_short):,} series are too short to be judged, their days are written "
-            f"without a verdict: {_some(shown)}.",
+            f"without a verdict: {some(shown)}.",
         )
     if found.retired:
         shown = [f"{name} (last known day {day})" for name, day in sorted(found.retired.items())]
-        _say(console, f"{len(found.retired):,} series have ended: {_some(shown)}.")
+        say(console, f"{len(found.retired):,} series have ended: {some(shown)}.")
 
 
 def _sum_up(console: Console, found: Detection) -> None:
     judged = found.verdicts[found.verdicts["z"].notna()]
-    _say(
+    say(
         console,
         f"Of {len(judged):,} judged days {judged['is_anomaly'].mean():.2%} are above the 95 % band, "
         f"{judged['watch'].mean():.2%} on watch, {judged['confirmed'].mean():.2%} confirmed.",
     )
     states = Counter(episode.state for episode in found.episodes)
-    _say(console, f"{len(found.episodes):,} episodes, {states['open']:,} of them open.")
+    say(console, f"{len(found.episodes):,} episodes, {states['open']:,} of them open.")
     if not found.episodes:
         return
     page = page_of("series", "start", "end", "tier", "excess", "days", left=4)
@@ -191,13 +179,3 @@ def _sum_up(console: Console, found: Detection) -> None:
             f"{episode.days}",
         )
     console.print(page)
-
-
-def _some(names: Sequence[str] | Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return "; ".join(names[:_SHOWN]) + more
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(escape(printable(text)), highlight=False, soft_wrap=True)

@@ -1,13 +1,26 @@
-"""How the command reads times and shows figures."""
+"""How the command reads times, and shows figures, sentences and progress."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from nyc311_assets.cli.errors import WrongUse
 from nyc311_assets.pipeline.cities import NEW_YORK
+
+_SHOWN = 5
 
 
 def parse_time(text: str) -> datetime:
@@ -55,4 +68,26 @@ def printable(text: str) -> str:
     """A text of the source as it can be shown: what would move the cursor is written as an escape."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def say(console: Console, text: str) -> None:
+    """Show a sentence as it is, whatever a source's names in it hold."""
+    console.print(escape(printable(text)), highlight=False, soft_wrap=True)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of some names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return "; ".join(names[:_SHOWN]) + more
+
+
+def progress_bar(console: Console, time: ProgressColumn | None = None) -> Progress:
+    """Steps done of those there are, and the time that is left, or another column on time."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        time or TimeRemainingColumn(),
+        console=console,
     )

@@ -128,7 +128,7 @@ def aggregate(
     for scope in parts:
         # The mark says that all is written: of several commits, none of these may.
         rewritten += _bring_up(
-            city, current, counts, scope, states, mark if len(parts) == 1 else {}
+            city, current, counts, scope, states, mark if len(parts) == 1 else None
         )
     if (rewritten and len(parts) > 1) or (named is None and not rewritten):
         # Also counted anew without a difference: the next run may go by the change feed again.
@@ -187,7 +187,7 @@ def _bring_up(
     counts: Table,
     scope: Scope,
     states: Mapping[date, DayState],
-    mark: Mapping[str, Any],
+    mark: Mapping[str, Any] | None,
 ) -> list[date]:
     """Make the rows of a scope's affected days, and write those of the days that differ."""
     fresh = counted(current, scope.counted_days).toPandas()
@@ -202,7 +202,7 @@ def _bring_up(
         wanted = pc.is_in(new["request_date"], pa.array(differing, pa.date32()))
         rows = new.filter(wanted).sort_by([(name, "ascending") for name in DAILY_COUNTS.key])
         frame = counts.spark.createDataFrame(rows)
-        counts.replace_where(frame.coalesce(1), within(differing), mark or None)
+        counts.replace_where(frame.coalesce(1), within(differing), mark)
     return differing
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,8 +22,6 @@ from nyc311_assets.cli.formats import printable
 from nyc311_assets.cli.materializing import Materialization, NotMaterialized, materialize
 from nyc311_assets.cli.operations import open_instance
 from nyc311_assets.cli.rejects import _ranges
-from nyc311_assets.local.lifecycle import stop_workspace
-from nyc311_assets.local.spark import SparkServer
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import silver
 from nyc311_assets.pipeline.contracts.rules import Rule
@@ -172,16 +170,9 @@ def test_a_run_that_dagster_does_not_start_is_told_with_what_it_said(tmp_path: P
 
 
 @pytest.fixture
-def home(
-    tmp_path: Path,
-    spark: SparkSession,
-    spark_server: SparkServer,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Path]:
+def home(empty_home: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home in which a rule that is too strict has rejected every row, one for good reason, too."""
-    monkeypatch.setenv("SPARK_REMOTE", spark_server.remote)
-    folder = tmp_path / "home"
-    lakehouse = Lakehouse(str(folder / "lakehouse"))
+    lakehouse = Lakehouse(str(empty_home / "lakehouse"))
     created = f"{DAY}T10:00:00.000"
     where = {"street_name": STREET}
     rows = [PulledRow(f"{number}", created, UPDATED, where) for number in range(SOUND)]
@@ -191,8 +182,7 @@ def home(
         too_long = Rule("longer than 10 characters", "length(payload) > 10")
         strict.setattr(silver, "payload_rule", lambda: too_long)
         refine(spark, lakehouse, NEW_YORK, ingestion_dates=[DAY])
-    yield folder
-    stop_workspace(folder)
+    return empty_home
 
 
 def read(home: Path, table: str, what: str) -> set[object]:
@@ -243,13 +233,8 @@ def test_after_a_rule_was_mended_a_replay_brings_the_rows_back_to_gold(
 
 @pytest.mark.spark
 @pytest.mark.long
-def test_without_rejects_the_command_says_what_to_do(
-    spark_server: SparkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SPARK_REMOTE", spark_server.remote)
-    try:
-        code, output = invoke("replay")
-    finally:
-        stop_workspace(tmp_path / "home")
+@pytest.mark.usefixtures("empty_home")
+def test_without_rejects_the_command_says_what_to_do() -> None:
+    code, output = invoke("replay")
     assert code == 2
     assert "There is no silver.rejects yet: materialize silver_requests first." in output

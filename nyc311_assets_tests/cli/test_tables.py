@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from typer.testing import CliRunner
 from nyc311_assets.cli import app
 from nyc311_assets.cli.errors import WrongUse
 from nyc311_assets.cli.formats import local_time, parse_time
-from nyc311_assets.local.lifecycle import stop_workspace
-from nyc311_assets.local.spark import SparkServer
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.silver import refine
 from nyc311_assets.pipeline.tables import Lakehouse
@@ -90,24 +87,16 @@ def test_a_time_without_a_zone_is_new_yorks() -> None:
 
 
 @pytest.fixture
-def home(
-    tmp_path: Path,
-    spark: SparkSession,
-    spark_server: SparkServer,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Path]:
+def home(empty_home: Path, spark: SparkSession) -> Path:
     """A home whose silver.requests holds three requests; its workspace takes the tests' Spark."""
-    monkeypatch.setenv("SPARK_REMOTE", spark_server.remote)
-    folder = tmp_path / "home"
-    lakehouse = Lakehouse(str(folder / "lakehouse"))
+    lakehouse = Lakehouse(str(empty_home / "lakehouse"))
     rows = [
         PulledRow(f"{number}", f"{DAY}T10:00:00.000", datetime(2026, 3, 2, tzinfo=UTC))
         for number in range(3)
     ]
     land(spark, lakehouse, "b1", DAY, rows)
     refine(spark, lakehouse, NEW_YORK, ingestion_dates=[DAY])
-    yield folder
-    stop_workspace(folder)
+    return empty_home
 
 
 @pytest.mark.spark
