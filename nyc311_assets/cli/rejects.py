@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from nyc311_assets.cli.formats import page_of, printable
 from nyc311_assets.cli.materializing import Materialization, NotMaterialized, materialize
 from nyc311_assets.cli.operations import open_instance, run_operation
 from nyc311_assets.definitions import build_definitions
+from nyc311_assets.pipeline.days import unbroken
 from nyc311_assets.settings import Settings
 
 _ASSET = "silver_requests"
@@ -102,7 +103,7 @@ def replay_rejects(console: Console, settings: Settings, *, partitions: str | No
     days = [date.fromisoformat(day) for day in before["partitions"]]
     failed = [
         f"{first}...{last}: {name}"
-        for first, last in _ranges(days)
+        for first, last in unbroken(days)
         for name in _materialize(console, settings, first, last)
     ]
     with console.status("Looking which still stand …"):
@@ -155,17 +156,6 @@ def _standing(answer: Mapping[str, Any]) -> str:
     stand = "1 rejected row stands" if rows == 1 else f"{rows:,} rejected rows stand"
     where = "1 partition" if partitions == 1 else f"{partitions:,} partitions"
     return f"{stand} in {where}: {reasons}."
-
-
-def _ranges(days: Iterable[date]) -> list[tuple[date, date]]:
-    """First and last of each unbroken run of days."""
-    ranges: list[tuple[date, date]] = []
-    for day in sorted(days):
-        if ranges and day - ranges[-1][1] == timedelta(days=1):
-            ranges[-1] = (ranges[-1][0], day)
-        else:
-            ranges.append((day, day))
-    return ranges
 
 
 def _materialize(console: Console, settings: Settings, first: date, last: date) -> list[str]:

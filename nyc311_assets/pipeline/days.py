@@ -1,4 +1,4 @@
-"""Days: which request dates a pull asks for, and which of them are complete and final."""
+"""Days: spans of them, which ones a pull asks for, and which are complete and final."""
 
 from __future__ import annotations
 
@@ -7,6 +7,22 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from nyc311_assets.pipeline.cities import City
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """All days from one to another, both included."""
+    return [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
+
+
+def unbroken(days: Iterable[date]) -> list[tuple[date, date]]:
+    """First and last of each unbroken run of days, oldest first."""
+    runs: list[tuple[date, date]] = []
+    for day in sorted(set(days)):
+        if runs and day - runs[-1][1] == timedelta(days=1):
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+    return runs
 
 
 def plan_pull(city: City, ingestion_dates: Iterable[date]) -> Mapping[date, date]:

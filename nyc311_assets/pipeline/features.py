@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nyc311_assets.pipeline.cities import City
-from nyc311_assets.pipeline.days import DayState
+from nyc311_assets.pipeline.days import DayState, days_between
 
 SERIES = ("complaint_type", "borough", "agency")
 # A series is zero-filled for this many days after its last request.
@@ -55,9 +55,9 @@ class Scope:
         return max(self.first, self.affected[0] - timedelta(days=ACTIVE_DAYS + FEATURE_DAYS))
 
     @property
-    def days(self) -> tuple[date, ...]:
+    def days(self) -> list[date]:
         """All days from `since` to the last affected one."""
-        return span(self.since, self.affected[-1])
+        return days_between(self.since, self.affected[-1])
 
     @property
     def backlog_days(self) -> frozenset[date]:
@@ -79,11 +79,6 @@ class Scope:
         """Those that silver may have, as far as an affected day's rows or backlog see them."""
         earliest = max(self.first, self.since - timedelta(days=BACKLOG_DAYS))
         return frozenset(day for day in days if earliest <= day <= self.affected[-1])
-
-
-def span(first: date, last: date) -> tuple[date, ...]:
-    """All days from one to another, both included."""
-    return tuple(first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
 
 
 def daily_counts(

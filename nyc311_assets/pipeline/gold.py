@@ -17,14 +17,13 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from nyc311_assets.pipeline.batches import USABLE
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS, silver_requests
-from nyc311_assets.pipeline.days import DayState, day_state
+from nyc311_assets.pipeline.days import DayState, day_state, days_between
 from nyc311_assets.pipeline.features import (
     ACTIVE_DAYS,
     BACKLOG_DAYS,
     SERIES,
     Scope,
     daily_counts,
-    span,
 )
 from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 from nyc311_assets.pipeline.watermark import changed_days, read_watermark, watermark
@@ -114,7 +113,7 @@ def aggregate(
     first, last = reached
     followed = read_watermark(counts) if _keep_within(counts, first, last) else None
     named = changed_days(requests, followed, silver_version)
-    everything = frozenset(span(first, last))
+    everything = frozenset(days_between(first, last))
     changed = everything if named is None else everything & (named | set(request_dates))
     states = day_states(spark, lakehouse, city)
     ahead = {day + timedelta(days=age) for day in changed for age in range(ACTIVE_DAYS)}

@@ -13,6 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from nyc311_assets.pipeline.contracts import TableContract
+from nyc311_assets.pipeline.days import unbroken
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +203,7 @@ def within(days: Iterable[date], column: str = "request_date") -> str:
     ordered = sorted(set(days))
     if not ordered:
         return "false"
-    spans: list[tuple[date, date]] = []
-    for day in ordered:
-        if spans and (day - spans[-1][1]).days == 1:
-            spans[-1] = (spans[-1][0], day)
-        else:
-            spans.append((day, day))
+    spans = unbroken(ordered)
     if len(spans) > _MOST_RANGES:
         listed = ", ".join(f"DATE'{day}'" for day in ordered)
         return f"({_between(column, ordered[0], ordered[-1])} AND {column} IN ({listed}))"

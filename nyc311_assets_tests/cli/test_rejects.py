@@ -21,10 +21,10 @@ from nyc311_assets.cli.events import RunView
 from nyc311_assets.cli.formats import printable
 from nyc311_assets.cli.materializing import Materialization, NotMaterialized, materialize
 from nyc311_assets.cli.operations import open_instance
-from nyc311_assets.cli.rejects import _ranges
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import silver
 from nyc311_assets.pipeline.contracts.rules import Rule
+from nyc311_assets.pipeline.days import unbroken
 from nyc311_assets.pipeline.silver import refine
 from nyc311_assets.pipeline.tables import Lakehouse
 from nyc311_assets.settings import Settings
@@ -79,7 +79,7 @@ def test_wrong_use_exits_with_2_without_starting_anything(
 
 def test_each_unbroken_range_of_partitions_is_one_run() -> None:
     days = [date(2026, 3, day) for day in (5, 1, 2, 3, 9)]
-    assert _ranges(days) == [
+    assert unbroken(days) == [
         (date(2026, 3, 1), date(2026, 3, 3)),
         (date(2026, 3, 5), date(2026, 3, 5)),
         (date(2026, 3, 9), date(2026, 3, 9)),

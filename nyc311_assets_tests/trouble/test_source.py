@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from nyc311_assets.definitions import build_definitions
 from nyc311_assets.local.lifecycle import ensure_workspace, stop_workspace
 from nyc311_assets.local.spark import SparkServer
+from nyc311_assets.pipeline.days import days_between
 from nyc311_assets.settings import Settings
 from nyc311_assets_tests.proxy import Answer, Ask, Call, Proxy
 from nyc311_assets_tests.resources.probe import STANDIN_FEED
@@ -26,10 +27,6 @@ from nyc311_assets_tests.trouble.waiting import when
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 16)
 EMPTY_DAY = date(2026, 3, 5)
 ROWS_PER_DAY = 12
-
-
-def days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 @dataclass(frozen=True)
@@ -122,7 +119,7 @@ def source(
                     "status": "Open",
                 }
             )
-            for day in days(FIRST, LAST)
+            for day in days_between(FIRST, LAST)
             if day != EMPTY_DAY
             for number in range(ROWS_PER_DAY)
         )
@@ -158,7 +155,7 @@ def test_a_miscounted_and_an_empty_day_of_a_range_do_not_stop_the_others(source:
     assert empty["2026-03-11"] is empty["2026-03-12"] is True
     assert "reconciled_with_source failed for 2026-03-11" in said
 
-    pulled = set(days(date(2026, 3, 3), date(2026, 3, 12))) - {EMPTY_DAY}
+    pulled = set(days_between(date(2026, 3, 3), date(2026, 3, 12))) - {EMPTY_DAY}
     in_silver = source.rows_per_day("silver/requests")
     assert in_silver == dict.fromkeys(pulled - {miscounted}, ROWS_PER_DAY)
     assert source.rows_per_day("bronze/raw_311") == dict.fromkeys(pulled, ROWS_PER_DAY)

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
+from nyc311_assets.pipeline.days import days_between
 from nyc311_assets.pipeline.forecasting.anchored_prophet import REFIT_DAYS, ProphetFits
 from nyc311_assets.pipeline.forecasting.arrays import Flags, Floats, Integers
 from nyc311_assets.pipeline.forecasting.bands import bands, calibrate
@@ -16,7 +17,7 @@ from nyc311_assets.pipeline.forecasting.candidates import LEVEL_PROFILE, PROPHET
 from nyc311_assets.pipeline.forecasting.gate import served_by_prophet
 from nyc311_assets.pipeline.forecasting.level_profile import VOLUME_DAYS
 from nyc311_assets.pipeline.forecasting.panel import Panel
-from nyc311_assets.pipeline.forecasting.past import KEPT_ORIGINS, PastForecasts, days_between
+from nyc311_assets.pipeline.forecasting.past import KEPT_ORIGINS, PastForecasts
 from nyc311_assets.pipeline.forecasting.volume import LONG_HORIZON, recent_volume, tier_of
 
 HORIZON = 30

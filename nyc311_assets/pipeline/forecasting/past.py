@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -164,8 +164,3 @@ class PastForecasts:
             each[tuple(index.to_numpy(dtype=np.int64) for index in at)] = rows["f"]
             forecasts[str(model)] = each
         return PastForecasts(series, horizon, tuple(days), forecasts)
-
-
-def days_between(first: date, last: date) -> list[date]:
-    """All days from one to another, both included."""
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]

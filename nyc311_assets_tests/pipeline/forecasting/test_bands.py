@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import nbinom
 
+from nyc311_assets.pipeline.days import days_between
 from nyc311_assets.pipeline.forecasting.bands import bands, calibrate
 from nyc311_assets.pipeline.forecasting.candidates import LEVEL_PROFILE
 from nyc311_assets.pipeline.forecasting.conformal import conformal, restored, stabilised
 from nyc311_assets.pipeline.forecasting.dispersion import count_bounds, dispersions
-from nyc311_assets.pipeline.forecasting.past import PastForecasts, days_between
+from nyc311_assets.pipeline.forecasting.past import PastForecasts
 from nyc311_assets.pipeline.forecasting.volume import horizon_group, recent_volume, tier_of
 from nyc311_assets_tests.pipeline.forecasting.counts import WEEK, simulated
 

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nyc311_assets.pipeline.days import days_between
 from nyc311_assets.pipeline.forecasting.candidates import LEVEL_PROFILE, PROPHET
 from nyc311_assets.pipeline.forecasting.gate import served_by_prophet
 from nyc311_assets.pipeline.forecasting.issue import catch_up
 from nyc311_assets.pipeline.forecasting.panel import Panel
-from nyc311_assets.pipeline.forecasting.past import KEPT_ORIGINS, PastForecasts, days_between
+from nyc311_assets.pipeline.forecasting.past import KEPT_ORIGINS, PastForecasts
 from nyc311_assets_tests.pipeline.forecasting.counts import MONDAY, simulated
 
 PANEL = simulated(series=4, days=100)
