@@ -84,7 +84,7 @@ def test_a_submission_that_is_refused_fails_with_the_remedy(
 def test_a_busy_workspace_is_asked_again_and_then_named(
     workspace_home: Path, tmp_path: Path, proxy: Proxy, status: int, code: str
 ) -> None:
-    proxy.tamper = lambda *_: refusal(status, code, "come back later", retry_after="1")
+    proxy.tamper = lambda *_: refusal(status, code, "come back later", retry_after="0")
     step = run_script(through(proxy, workspace_home), tmp_path, REPORT)
     assert_failed(step)
     assert len(proxy.calls) > 1
