@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 setup: $(STAMP) ## Virtual environment, pinned packages, Delta's jars, Dagster's home
 	@$(BIN)/nyc311 setup
 
-demo: setup ## Run the pipeline over 35 days and watch it; ROWS=folder for real rows
+demo: setup ## Run the pipeline over 120 days and watch it; ROWS=folder for real rows
 	@$(BIN)/nyc311 demo $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 dev: setup ## Dagster's UI on http://127.0.0.1:3000, with its home in .nyc311/
@@ -36,7 +36,7 @@ lint: setup ## Formatting, lint, layers, types
 	@$(BIN)/mypy
 
 test: lint ## Linters, types and all tests, with coverage
-	@$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --cov --cov-report=term $(ARGS)
+	@$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 bench: setup ## Measure speed side by side with an alternative
 	@$(BIN)/python -m nyc311_assets_tests.bench $(ARGS)

@@ -6,8 +6,19 @@ import os
 
 import dagster as dg
 
-from nyc311_assets.assets import gold_daily_counts, raw_311, silver_requests
+from nyc311_assets.assets import (
+    anomalies,
+    forecasts,
+    gold_daily_counts,
+    prophet_model,
+    raw_311,
+    silver_requests,
+)
+from nyc311_assets.automation.alerts.sensors import alert_sensors
+from nyc311_assets.automation.alerts.ticks import AlertDesk
+from nyc311_assets.automation.explain import explain_job
 from nyc311_assets.automation.maintenance import maintenance_job, maintenance_schedule
+from nyc311_assets.automation.models import model_jobs
 from nyc311_assets.automation.publication import publication_sensor
 from nyc311_assets.automation.rejects import rejects_job
 from nyc311_assets.automation.schedules import daily_schedule
@@ -29,21 +40,31 @@ def build_definitions(settings: Settings, *, in_production: bool) -> dg.Definiti
     schedule_status = (
         dg.DefaultScheduleStatus.RUNNING if in_production else dg.DefaultScheduleStatus.STOPPED
     )
+    sensor_status = (
+        dg.DefaultSensorStatus.RUNNING if in_production else dg.DefaultSensorStatus.STOPPED
+    )
     return dg.Definitions(
-        assets=[raw_311(partitions), silver_requests(partitions), gold_daily_counts(partitions)],
-        jobs=[daily, maintenance, rejects_job(), *time_travel_jobs()],
+        assets=[
+            asset(partitions)
+            for asset in (
+                raw_311,
+                silver_requests,
+                gold_daily_counts,
+                prophet_model,
+                forecasts,
+                anomalies,
+            )
+        ],
+        jobs=[daily, maintenance, rejects_job(), explain_job(), *model_jobs(), *time_travel_jobs()],
         schedules=[
             daily_schedule(daily, schedule_status),
             maintenance_schedule(maintenance, schedule_status),
         ],
         sensors=[
-            publication_sensor(
-                daily,
-                partitions,
-                dg.DefaultSensorStatus.RUNNING if in_production else dg.DefaultSensorStatus.STOPPED,
-            )
+            publication_sensor(daily, partitions, sensor_status),
+            *alert_sensors(sensor_status),
         ],
-        resources={"runner": JobRunner(settings)},
+        resources={"runner": JobRunner(settings), "alert_desk": AlertDesk(settings)},
         # The work is on the cluster: a process of its own for each step would only cost imports.
         executor=dg.in_process_executor,
     )

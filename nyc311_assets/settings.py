@@ -12,7 +12,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.masks import Masks, MasksError, build_masks, read_columns
 
+MODEL_NAME = "nyc311_forecaster"
+
 Compute = Literal["job_cluster", "serverless", "existing_cluster"]
+
+
+class LakehouseUnknown(RuntimeError):
+    """Where the tables are stored is not set."""
 
 
 class Settings(BaseSettings):
@@ -94,6 +100,52 @@ class Settings(BaseSettings):
         ge=1,
         description="Maintenance deletes superseded pulls from bronze after this many days.",
     )
+    training_weekday: int = Field(
+        default=0, ge=0, le=6, description="Partitions of this weekday train; 0 is Monday."
+    )
+    search_trials: int = Field(
+        default=20, ge=0, le=500, description="Trials of a search of settings; 0: no search."
+    )
+    search_days: int = Field(
+        default=7, ge=1, description="Settings are searched again after this many days."
+    )
+    mlflow_tracking_uri: str | None = Field(
+        default=None,
+        validation_alias="MLFLOW_TRACKING_URI",
+        description="MLflow's server or database. Unset: a database in the home, or Databricks'.",
+    )
+    lakehouse_url: str | None = Field(
+        default=None,
+        description="Where this machine reads the tables and keeps ops.alerts: a folder or s3://…; "
+        "needed with a catalog. Unset: lakehouse/ in the home.",
+    )
+    alert_urls: SecretStr | None = Field(
+        default=None,
+        description="Apprise URLs that alerts go to, separated by commas or spaces.",
+    )
+    alert_topic_arn: str | None = Field(
+        default=None, description="Amazon SNS topic that alerts go to."
+    )
+    alert_max_age_days: int = Field(
+        default=7,
+        ge=0,
+        description="An episode that ended longer ago is recorded and not alerted.",
+    )
+    late_after_days: int = Field(
+        default=2,
+        ge=1,
+        description="Data is late when its newest complete day is more than this many days ago at "
+        "late_by_hour, or one day more at any hour.",
+    )
+    late_by_hour: int = Field(
+        default=6, ge=0, le=23, description="From this hour of New York on a day is expected."
+    )
+    dashboard_url: str = Field(
+        default="http://127.0.0.1:8501", description="The dashboard that alerts link to."
+    )
+    dagster_url: str = Field(
+        default="http://127.0.0.1:3000", description="Dagster's UI that alerts link to."
+    )
     idle_minutes: float = Field(
         default=5, gt=0, description="The embedded workspace stops after this long without work."
     )
@@ -126,6 +178,27 @@ class Settings(BaseSettings):
     def lakehouse_path(self) -> Path:
         """Root of the Delta tables when no catalog is set."""
         return self.home / "lakehouse"
+
+    @property
+    def tables_url(self) -> str:
+        """Root of the tables as this machine reads them, without Spark.
+
+        Raises:
+            LakehouseUnknown: They are in a catalog, and their place is not set.
+        """
+        if self.lakehouse_url:
+            return self.lakehouse_url
+        if self.catalog:
+            raise LakehouseUnknown(
+                f"The tables are in the catalog {self.catalog}. Alerts read and write them where "
+                "they are stored: set NYC311_LAKEHOUSE_URL to that place (s3://bucket/prefix)."
+            )
+        return str(self.lakehouse_path)
+
+    @property
+    def model_name(self) -> str:
+        """The registered model of all series; in a catalog it has three parts."""
+        return f"{self.catalog}.ml.{MODEL_NAME}" if self.catalog else MODEL_NAME
 
     @property
     def dagster_home(self) -> Path:

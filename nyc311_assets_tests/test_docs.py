@@ -15,8 +15,12 @@ import httpx
 import psutil
 import pytest
 
+from nyc311_assets.cli.demo import ASSETS
 from nyc311_assets.cli.table_docs import table_docs
 from nyc311_assets.pipeline.checks import GOLD_CHECKS, RAW_CHECKS, SILVER_CHECKS
+from nyc311_assets.pipeline.checks.anomalies import ANOMALY_CHECKS
+from nyc311_assets.pipeline.checks.forecasts import FORECAST_CHECKS
+from nyc311_assets.pipeline.checks.models import MODEL_CHECKS
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.settings import Settings
 
@@ -26,6 +30,15 @@ BIN = Path(sys.executable).parent
 
 # These run the whole project or never end: what they stand for is tested on its own.
 EXPANDED_ONLY = {"make test", "make demo", "make dev"}
+
+ALL_CHECKS = (
+    *RAW_CHECKS,
+    *SILVER_CHECKS,
+    *GOLD_CHECKS,
+    *MODEL_CHECKS,
+    *FORECAST_CHECKS,
+    *ANOMALY_CHECKS,
+)
 
 
 def commands() -> list[str]:
@@ -76,8 +89,11 @@ def test_a_link_leads_to_a_file(document: str, target: str) -> None:
 
 def test_every_setting_is_in_the_example_file() -> None:
     example = (REPOSITORY / ".env.example").read_text("utf-8")
-    named = set(re.findall(r"^# ?(NYC311_[A-Z_]+)=", example, re.M))
-    known = {f"NYC311_{name.upper()}" for name in Settings.model_fields}
+    named = set(re.findall(r"^# ?((?:NYC311|MLFLOW)_[A-Z_]+)=", example, re.M))
+    known = {
+        str(field.validation_alias or f"NYC311_{name.upper()}")
+        for name, field in Settings.model_fields.items()
+    }
     assert named == known
 
 
@@ -88,7 +104,7 @@ def test_the_page_of_tables_is_what_the_contracts_say_now() -> None:
 
 def test_the_runbook_knows_every_check() -> None:
     runbook = (REPOSITORY / "docs" / "runbook.md").read_text("utf-8")
-    for check in (*RAW_CHECKS, *SILVER_CHECKS, *GOLD_CHECKS):
+    for check in ALL_CHECKS:
         assert f"| `{check.name}` | {check.severity} |" in runbook
 
 
@@ -118,7 +134,7 @@ def test_dagster_dev_shows_the_assets_in_the_home(
         finally:
             _stop(psutil.Process(process.pid))
             process.wait(timeout=10)
-    assert assets == {"raw_311", "silver_requests", "gold_daily_counts"}, log.read_text("utf-8")
+    assert assets == set(ASSETS), log.read_text("utf-8")
 
 
 def _stop(process: psutil.Process) -> None:

@@ -1,7 +1,7 @@
 """What all assets of the pipeline have in common."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -20,11 +20,14 @@ def delta_asset(
     checks: Sequence[CheckSpec],
     partitions: dg.PartitionsDefinition,
     deps: Sequence[str] = (),
+    after: Callable[[dg.AssetExecutionContext, JobRunner, Mapping[str, Any]], None] | None = None,
 ) -> dg.AssetsDefinition:
     """A daily-partitioned Delta table that the job entry of the same name computes.
 
     A backfill of any length is one run: every asset has a single-run backfill policy and the
     identity mapping to what it depends on. The pool lets one run at a time write the table.
+
+    `after` is called with what the job reported, when it has succeeded.
     """
     with warnings.catch_warnings():
         # Backfill policies are in beta and partitioned checks in preview: the pinned Dagster has
@@ -48,6 +51,9 @@ def delta_asset(
             context: dg.AssetExecutionContext, runner: dg.ResourceParam[JobRunner]
         ) -> Iterator[dg.MaterializeResult[Any]]:
             invocation = runner.run(context, name)
-            yield from step_results(context, invocation, runner.settings.compute)
+            for result in step_results(context, invocation, runner.settings.compute):
+                if after is not None:
+                    after(context, runner, result.metadata or {})
+                yield result
 
         return asset

@@ -26,7 +26,7 @@ def restore_job_name(layer: Layer) -> str:
 
 def restore_op(layer: Layer) -> str:
     """Name of that job's op."""
-    return f"restore_{layer.name}"
+    return f"restore_{layer.name}_tables"
 
 
 class HistoryConfig(dg.Config):

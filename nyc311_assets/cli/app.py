@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from nyc311_assets.cli.alerts_app import alerts
 from nyc311_assets.cli.counts_app import commands as on_counts
+from nyc311_assets.cli.models_app import models
 from nyc311_assets.cli.rejects_app import rejects
 from nyc311_assets.cli.shell import Commands, console, fail, failures
 from nyc311_assets.local.dagster_home import export_on_activation, prepare_dagster_home
@@ -23,6 +25,8 @@ app = typer.Typer(
 )
 local = typer.Typer(help="The embedded workspace on this machine.", no_args_is_help=True)
 app.add_typer(local, name="local")
+app.add_typer(alerts, name="alert")
+app.add_typer(models, name="models")
 app.add_typer(rejects, name="rejects")
 app.add_typer(on_counts)
 
@@ -71,7 +75,7 @@ def _make_archive() -> None:
 
 @app.command()
 def demo(
-    days: Annotated[int, typer.Option(min=1, max=366, help="Days to materialize.")] = 35,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Days to materialize.")] = 120,
     rows: Rows = None,
     *,
     force: Annotated[bool, typer.Option(help="Run although nothing is new.")] = False,
@@ -155,6 +159,19 @@ def history(
 
     with failures():
         show_history(console, Settings(), table=table, limit=limit)
+
+
+@app.command()
+def explain(
+    episode: Annotated[str, typer.Argument(metavar="EPISODE", help="Its id, or its beginning.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
+) -> None:
+    """Trace an episode back to the forecasts, models, counts and pulls that it was made of."""
+    from nyc311_assets.cli.explain import explain_episode
+
+    with failures():
+        explain_episode(console, Settings(), episode, as_json=as_json)
 
 
 @app.command()

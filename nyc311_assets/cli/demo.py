@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
+import httpx
 from dagster._core.storage.dagster_run import RunsFilter
 from rich.console import Console, Group
 from rich.panel import Panel
@@ -18,6 +19,7 @@ from rich.text import Text
 from nyc311_assets.cli.events import RunView, StepView
 from nyc311_assets.cli.materializing import MARKS, Materialization, materialize
 from nyc311_assets.cli.reconciliation import day_lines
+from nyc311_assets.cli.truth import read_truth, told
 from nyc311_assets.local.dagster_home import prepare_dagster_home
 from nyc311_assets.local.jars import ensure_jars
 from nyc311_assets.local.java import find_java
@@ -27,7 +29,14 @@ from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.resources.runner import JobRunner
 from nyc311_assets.settings import Settings
 
-ASSETS = ("raw_311", "silver_requests", "gold_daily_counts")
+ASSETS = (
+    "raw_311",
+    "silver_requests",
+    "gold_daily_counts",
+    "prophet_model",
+    "forecasts",
+    "anomalies",
+)
 _SHOWN_FAILURES = 10
 
 
@@ -95,6 +104,8 @@ def run_demo(console: Console, *, days: int, rows: tuple[Path, ...], force: bool
             )
         for line in day_lines(settings.lakehouse_path):
             console.print(str(line), highlight=False, soft_wrap=True)
+        for text in _found(settings, wanted):
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
         console.print(_summary(view, wanted, settings))
         failed = [step.name for step in view.steps.values() if step.state != "done"]
         if failed:
@@ -102,6 +113,18 @@ def run_demo(console: Console, *, days: int, rows: tuple[Path, ...], force: bool
                 f"Not materialized: {', '.join(failed)}. The messages above say why; "
                 "`make dev` shows the whole run."
             )
+
+
+def _found(settings: Settings, wanted: Range) -> list[str]:
+    """What was found of the synthetic stream's events; real rows have no such truth."""
+    if wanted.source != "synthetic":
+        return []
+    url, _ = JobRunner(settings).source()
+    try:
+        truth = read_truth(settings.lakehouse_path, url)
+    except httpx.HTTPError as error:
+        return [f"The feed does not say which events it made up: {error}"]
+    return told(truth) if truth is not None else []
 
 
 def _settings(rows: tuple[Path, ...]) -> Settings:
@@ -124,6 +147,9 @@ def _environment(settings: Settings) -> dict[str, str]:
     environment = {
         "NYC311_HOME": str(settings.home),
         "DAGSTER_HOME": str(settings.dagster_home),
+        # One short search in the whole range: what it finds is the made-up stream's anyway.
+        "NYC311_SEARCH_DAYS": "366",
+        "NYC311_SEARCH_TRIALS": "8",
     }
     if settings.feed_rows:
         environment["NYC311_FEED_ROWS"] = settings.feed_rows

@@ -6,7 +6,7 @@ from nyc311_assets.jobs.session import Job, open_job
 from nyc311_assets.pipeline.checks import check_gold, check_gold_history
 from nyc311_assets.pipeline.days import plan_pull
 from nyc311_assets.pipeline.gold import aggregate
-from nyc311_assets.pipeline.profiles import types_with_history
+from nyc311_assets.pipeline.profiles.types import types_with_history
 
 
 def run(job: Job) -> None:

@@ -28,6 +28,7 @@ class JobConfig:
         soda_parallel_requests: Most requests to the source at one time.
         masked_columns: Columns that silver masks -> hash or blank; the salt travels as a secret.
         hold_back: Whether days that repeat or double their requests are kept out of silver.
+        models: Where and how models are trained.
         parameters: What else the entry is to know, as JSON values.
     """
 
@@ -40,6 +41,7 @@ class JobConfig:
     soda_parallel_requests: int
     masked_columns: Mapping[str, str] = field(default_factory=dict)
     hold_back: bool = True
+    models: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -19,6 +19,7 @@ from dagster_pipes import (
 )
 from pyspark.sql import SparkSession
 
+from nyc311_assets.jobs.disks import disk_full, is_disk_full
 from nyc311_assets.jobs.messages import VolumeMessageWriter
 from nyc311_assets.jobs.protocol import (
     JobConfig,
@@ -69,6 +70,12 @@ class Job:
         """The Volume's folder."""
         return Path(self.config.volume_path)
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where the job's files go; a catalog's tables are on no disk."""
+        lakehouse = self.lakehouse
+        return (self.volume,) if lakehouse.is_catalog else (Path(lakehouse.root), self.volume)
+
     def log(self, message: str) -> None:
         """Show a line in Dagster's event log."""
         self.pipes.log.info(message)
@@ -115,6 +122,7 @@ def open_job(city: City = NEW_YORK) -> Iterator[Job]:
     Raises:
         NotStartedByDagster: Pipes' parameters are neither on the command line nor in the environment.
         TypeError: Dagster and this job are not of one version.
+        DiskFull: The job failed for want of space on a disk.
     """
     # A new cluster gets the parameters in its environment, the others on the command line.
     loaders = (PipesCliArgsParamsLoader(), PipesEnvVarParamsLoader())
@@ -134,4 +142,10 @@ def open_job(city: City = NEW_YORK) -> Iterator[Job]:
         spark = SparkSession.builder.getOrCreate()
         # Timestamps without a zone are the city's wall time; all others are instants.
         spark.conf.set("spark.sql.session.timeZone", "UTC")
-        yield Job(pipes, spark, city, config)
+        job = Job(pipes, spark, city, config)
+        try:
+            yield job
+        except Exception as error:
+            if not is_disk_full(error):
+                raise
+            raise disk_full(job.folders) from error

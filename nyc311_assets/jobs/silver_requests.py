@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from nyc311_assets.jobs.session import Job, open_job
+from nyc311_assets.pipeline.accounts import PartitionCounts
 from nyc311_assets.pipeline.checks import check_silver, check_silver_history
 from nyc311_assets.pipeline.masks import Masks, MasksError, build_masks, checked_columns
-from nyc311_assets.pipeline.profiles import pulls_with_history, silver_profile
-from nyc311_assets.pipeline.silver import PartitionCounts, refine
+from nyc311_assets.pipeline.profiles.silver import pulls_with_history, silver_profile
+from nyc311_assets.pipeline.silver import refine
 
 
 def run(job: Job) -> None:
@@ -36,8 +37,9 @@ def run(job: Job) -> None:
         in_bronze = refinement.rows_in_bronze.get(partition, 0)
         accounts = [each for each in refinement.accounts if each.ingestion_date == partition]
         days = pulled[partition].days if partition in pulled else ()
+        held_back = [day.request_date for day in days if day.held_back]
         for verdict in (
-            *check_silver(counts, in_bronze, refinement.audit, accounts),
+            *check_silver(counts, in_bronze, refinement.audit, accounts, held_back),
             *check_silver_history(job.city, profile, partition, days),
         ):
             job.report_verdict(partition, verdict)

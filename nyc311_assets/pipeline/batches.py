@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from pyspark.sql import Row, SparkSession
@@ -11,83 +10,12 @@ from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import BATCHES
-from nyc311_assets.pipeline.soda.reconcile import DayReconciliation
+from nyc311_assets.pipeline.pulls import Batch, Provenance, Pull, PulledDay
 from nyc311_assets.pipeline.soda.version import DatasetVersion
 from nyc311_assets.pipeline.tables import Table
 
 # A condition on bronze.batches: the rows of the pull and day may go on to silver.
 USABLE = "is_reconciled AND held_back IS NULL"
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where the rows of one request date came from.
-
-    Attributes:
-        dataset_id: The portal's four-by-four id.
-        query: SoQL of the first page; None if none was asked for, because the source counted zero.
-        page_sha256: SHA-256 of every answer that the rows came in, sorted.
-        source_columns: SODA type of every column that the dataset had, by API name.
-    """
-
-    dataset_id: str
-    query: str | None
-    page_sha256: tuple[str, ...]
-    source_columns: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class PulledDay(DayReconciliation):
-    """One request date of a batch, as recorded in bronze.batches.
-
-    Attributes:
-        ingestion_date: Daily partition that its rows went to.
-        source_reach: Newest created_date of its dataset, naive local time.
-        provenance: Where its rows came from; None where that was not recorded or not asked.
-        held_back: Why its rows are kept out of silver although they landed; None if they are not.
-    """
-
-    ingestion_date: date
-    source_reach: datetime | None
-    provenance: Provenance | None = None
-    held_back: str | None = None
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether its rows may go on to silver: they are whole, and not held back."""
-        return self.is_reconciled and self.held_back is None
-
-    @property
-    def is_beyond_reach(self) -> bool:
-        """The day begins after the newest row that the source has published."""
-        return self.source_reach is None or self.request_date > self.source_reach.date()
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One pull.
-
-    Attributes:
-        batch_id: Its id.
-        source: Where the rows came from, for people.
-        is_new: False if an earlier try had already landed it and nothing was fetched.
-        dataset_version: Newest rowsUpdatedAt among the datasets, aware.
-        source_reach: Newest created_date at the source, naive local time.
-        pulled_at: When the pull began, aware.
-        days: The request dates, oldest first.
-    """
-
-    batch_id: str
-    source: str
-    is_new: bool
-    dataset_version: datetime
-    source_reach: datetime | None
-    pulled_at: datetime
-    days: tuple[PulledDay, ...]
-
-    def of_partition(self, ingestion_date: date) -> tuple[PulledDay, ...]:
-        """The request dates whose rows went to one partition."""
-        return tuple(day for day in self.days if day.ingestion_date == ingestion_date)
 
 
 def known_sources(batches: Table) -> set[str]:
@@ -167,6 +95,47 @@ def read_batch(batches: Table, batch_id: str) -> Batch | None:
         pulled_at=datetime.fromtimestamp(rows[0]["pulled_us"] / 1_000_000, UTC),
         days=days,
     )
+
+
+def newest_pulls(batches: Table, first: date, last: date) -> dict[date, Pull]:
+    """The newest whole batch of each ingestion date in a span."""
+    rows = (
+        batches.read()
+        .where(F.col("ingestion_date").between(first, last))
+        .select(
+            "ingestion_date",
+            "batch_id",
+            # A collected TIMESTAMP is naive in the client's own zone.
+            F.unix_micros("ingested_at").alias("pulled_us"),
+            "request_date",
+            "rows_expected",
+            "rows_landed",
+            "source_reach",
+            "held_back",
+        )
+        .collect()
+    )
+    found: dict[date, dict[tuple[int, str], list[PulledDay]]] = {}
+    for row in rows:
+        batch = found.setdefault(row["ingestion_date"], {})
+        batch.setdefault((row["pulled_us"], row["batch_id"]), []).append(
+            PulledDay(
+                row["request_date"],
+                row["rows_expected"],
+                row["rows_landed"],
+                row["ingestion_date"],
+                row["source_reach"],
+                held_back=row["held_back"],
+            )
+        )
+    return {
+        ingestion_date: Pull(
+            batch_id=max(pulled)[1],
+            days=tuple(sorted(pulled[max(pulled)], key=lambda day: day.request_date)),
+            first_pulled_at=datetime.fromtimestamp(min(pulled)[0] / 1_000_000, UTC),
+        )
+        for ingestion_date, pulled in found.items()
+    }
 
 
 def _provenance(row: Row) -> Provenance | None:

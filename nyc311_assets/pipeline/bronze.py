@@ -12,18 +12,12 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nyc311_assets.pipeline.batches import (
-    Batch,
-    Provenance,
-    PulledDay,
-    known_sources,
-    read_batch,
-    record_batch,
-)
+from nyc311_assets.pipeline.batches import known_sources, read_batch, record_batch
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import BATCHES, RAW_311
 from nyc311_assets.pipeline.days import plan_pull
 from nyc311_assets.pipeline.landing import LandedRows, landed_rows
+from nyc311_assets.pipeline.pulls import Batch, Provenance, PulledDay
 from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.pipeline.soda.errors import EmptyPullError, is_source_moved
 from nyc311_assets.pipeline.soda.options import PAGE_SIZE

@@ -6,11 +6,20 @@ from dataclasses import dataclass
 
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import (
+    ANOMALIES,
     BATCHES,
+    CLASSIFICATIONS,
     DAILY_COUNTS,
     DAYS,
+    EPISODES,
+    FORECASTS,
+    MODEL_VERSIONS,
+    MODELS,
+    ORIGINS,
     RAW_311,
     REJECTS,
+    SERIES,
+    SERVING,
     TableContract,
     silver_requests,
     silver_staged,
@@ -26,7 +35,7 @@ class Layer:
     """The tables that one asset's step writes.
 
     Attributes:
-        name: bronze, silver or gold.
+        name: bronze, silver, gold, models, forecasts or anomalies.
         asset: The asset.
         contracts: Its tables; the first is the one that the asset stands for.
     """
@@ -46,9 +55,14 @@ def layers(city: City) -> tuple[Layer, ...]:
     return (
         Layer("bronze", "raw_311", (RAW_311, BATCHES)),
         Layer(
-            "silver", "silver_requests", (silver_requests(city), REJECTS, DAYS, silver_staged(city))
+            "silver",
+            "silver_requests",
+            (silver_requests(city), REJECTS, DAYS, CLASSIFICATIONS, silver_staged(city)),
         ),
         Layer("gold", "gold_daily_counts", (DAILY_COUNTS,)),
+        Layer("models", "prophet_model", (MODELS, MODEL_VERSIONS, SERVING, ORIGINS, SERIES)),
+        Layer("forecasts", "forecasts", (FORECASTS,)),
+        Layer("anomalies", "anomalies", (ANOMALIES, EPISODES)),
     )
 
 

@@ -115,14 +115,26 @@ def daily_counts(
         "closed": panel.closed,
         "median_hours_to_close": panel.median_hours,
         "open_backlog": panel.backlog,
-        **{f"lag_{lag}": _lagged(known, lag) for lag in _LAGS},
-        **{f"rolling_mean_{days}": _mean_before(known, days) for days in _ROLLING},
+        **looking_back(known),
     }
     wanted = panel.is_active() & calendar["is_wanted"].to_numpy()
     series, day = np.nonzero(wanted)
     facts = calendar.drop(columns="is_wanted").iloc[day].reset_index(drop=True)
     values = pd.DataFrame({name: matrix[series, day] for name, matrix in columns.items()})
     return pd.concat([panel.series.iloc[series].reset_index(drop=True), facts, values], axis=1)
+
+
+def looking_back(known: Matrix) -> dict[str, Matrix]:
+    """The features of each day that come of the days before it.
+
+    Args:
+        known: Requests, series x days; NaN on days that are not complete.
+
+    Returns:
+        lag_1, lag_7, lag_14, lag_28, rolling_mean_7, rolling_mean_28; NaN where unknown.
+    """
+    lags = {f"lag_{lag}": _lagged(known, lag) for lag in _LAGS}
+    return lags | {f"rolling_mean_{days}": _mean_before(known, days) for days in _ROLLING}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from nyc311_assets.pipeline.accounts import DayTotals
 from nyc311_assets.pipeline.batches import USABLE
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS, silver_requests
@@ -34,31 +35,6 @@ _DAYS_AT_ONCE = 400
 
 class NothingToCount(RuntimeError):
     """Silver holds no request yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class DayTotals:
-    """One request date in gold beside silver.
-
-    Attributes:
-        request_date: The local day.
-        requests: Sum of requests in gold.
-        silver_requests: Current requests of the day in silver.
-        series: Rows of the day in gold.
-        differing: Series whose requests or closed requests are not what silver holds.
-        negative: Rows with a negative count.
-        is_complete: As in gold.
-        is_final: As in gold.
-    """
-
-    request_date: date
-    requests: int
-    silver_requests: int
-    series: int
-    differing: int
-    negative: int
-    is_complete: bool
-    is_final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +73,7 @@ def aggregate(
             those whose completeness this run's pull may have changed.
 
     Raises:
-        NothingToCount: Silver is empty.
+        NothingToCount: Silver is empty, and not because what was pulled is held back.
     """
     requests = Table(spark, lakehouse, silver_requests(city)).create()
     counts = Table(spark, lakehouse, DAILY_COUNTS).create()
@@ -109,6 +85,9 @@ def aggregate(
         # Also after a restore of silver to before its first row: gold holds nothing either.
         if not counts.read().isEmpty():
             counts.replace_where(counts.read().limit(0), "true", mark)
+        batches = Table(spark, lakehouse, BATCHES).create().read()
+        if not batches.where("held_back IS NOT NULL").isEmpty():
+            return Aggregation((), (), 0, None, counts.version())
         raise NothingToCount("silver.requests is empty: materialize silver_requests first.")
     first, last = reached
     followed = read_watermark(counts) if _keep_within(counts, first, last) else None

@@ -8,12 +8,12 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-from nyc311_assets.pipeline.batches import Batch
 from nyc311_assets.pipeline.checks import Verdict, check_raw_history
 from nyc311_assets.pipeline.checks.history import known_types, suspect_days
 from nyc311_assets.pipeline.checks.levels import DailyTypes
 from nyc311_assets.pipeline.cities import City
-from nyc311_assets.pipeline.profiles import types_with_history
+from nyc311_assets.pipeline.profiles.types import types_with_history
+from nyc311_assets.pipeline.pulls import Batch
 from nyc311_assets.pipeline.tables import Lakehouse
 
 

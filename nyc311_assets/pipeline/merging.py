@@ -9,11 +9,19 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from nyc311_assets.pipeline.classifications import known_since, recorded, same_class
 from nyc311_assets.pipeline.contracts import TableContract
-from nyc311_assets.pipeline.staging import VERSION, Staged, StagedDay
+from nyc311_assets.pipeline.staging import CLASSIFICATION, VERSION, Staged, StagedDay
 from nyc311_assets.pipeline.tables import Table, within
 
-_COMPARED = ("unique_key", "request_date", "content_hash", "ruleset", *VERSION)
+_COMPARED = (
+    *CLASSIFICATION,
+    "complaint_type_raw",
+    "request_date",
+    "content_hash",
+    "ruleset",
+    *VERSION,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +40,28 @@ class Published:
 
 
 def publish(
-    requests: Table, staged: Staged, newest: Mapping[date, StagedDay], *, is_known: bool
+    requests: Table,
+    classifications: Table,
+    staged: Staged,
+    newest: Mapping[date, StagedDay],
+    *,
+    elsewhere: Collection[date],
+    before: int,
+    is_known: bool,
 ) -> Published:
     """Bring silver.requests up to the staged rows.
 
     Args:
         requests: silver.requests.
+        classifications: silver.classifications, brought up to them.
         staged: The run's rows.
         newest: Request dates of which the run holds the newest pull, and that pull.
+        elsewhere: Other request dates under which silver knows some of the run's requests.
+        before: The version of silver.requests that is there; 0 if it holds nothing.
         is_known: Some of the run's request dates were merged before.
     """
-    before = requests.version()
-    is_empty = before == 0
-    elsewhere = frozenset[date]() if is_empty else _elsewhere(requests, staged)
-    dates = frozenset(staged.request_dates) | elsewhere
-    if is_empty or not (is_known or elsewhere or _any_row(requests, dates)):
+    dates = frozenset(staged.request_dates) | frozenset(elsewhere)
+    if before == 0 or not (is_known or elsewhere or _any_row(requests, dates)):
         # Nothing to compare with. replaceWhere notices another run that fills these days meanwhile,
         # which an append would not.
         requests.replace_where(
@@ -54,7 +69,8 @@ def publish(
             within(dates),
         )
         return _written(requests, before, "WRITE", "numOutputRows")
-    news(staged, requests, dates, newest).createOrReplaceTempView("changed_requests")
+    changed = news(staged, requests, recorded(classifications, staged), dates, newest)
+    changed.createOrReplaceTempView("changed_requests")
     requests.merge(
         "changed_requests",
         _same_request(dates),
@@ -68,6 +84,7 @@ def publish(
 def news(
     staged: Staged,
     requests: Table,
+    classes: DataFrame,
     dates: Collection[date],
     newest: Mapping[date, StagedDay],
 ) -> DataFrame:
@@ -76,9 +93,17 @@ def news(
     Most of a pull is known already, so this is found on a few narrow columns; only what is left
     is read in full and merged.
 
+    Args:
+        staged: The run's rows.
+        requests: silver.requests.
+        classes: What silver.classifications has of them.
+        dates: Request dates under which their rows may be.
+        newest: Request dates of which the run holds the newest pull, and that pull.
+
     Returns:
         The columns of silver.requests. Of a request that its day's newest pull no longer brings,
-        and no other pull of the run either, only unique_key and is_current are set.
+        and no other pull of the run either, only unique_key, classified_since and is_current are
+        set.
     """
     found = staged.newest(["batch_id", *_COMPARED], _in_newest_pull(newest)).alias("source")
     known = requests.read().where(within(dates)).alias("target")
@@ -87,17 +112,42 @@ def news(
         "coalesce(source.is_current, false) OR (coalesce(target.is_current, false) "
         f"AND NOT {within(newest, 'target.request_date')})"
     )
-    has_news = F.expr(f"target.unique_key IS NULL OR {_IS_NEWER} OR {_IS_EARLIER}")
+    is_new_row = "target.unique_key IS NULL"
+    takes_over = F.expr(f"coalesce({is_new_row} OR {_IS_NEWER}, false)")
+    has_news = F.expr(f"takes_over OR coalesce({_IS_EARLIER}, false)")
+    since = F.expr(
+        "least(classes.since, "
+        f"IF(takes_over OR {same_class('source', 'target')}, source.classified_since, NULL), "
+        f"IF(NOT takes_over OR {same_class('source', 'target')}, known_since, NULL))"
+    )
     narrow = (
         found.join(known, F.expr("source.unique_key = target.unique_key"), "full")
-        .withColumn("is_current_now", is_current)
-        .where(has_news | F.expr("is_current_now <> target.is_current"))
+        .withColumns(
+            {
+                "is_current_now": is_current,
+                "takes_over": takes_over,
+                "known_since": F.expr(known_since("target")),
+            }
+        )
+        .join(
+            F.broadcast(classes).alias("classes"),
+            F.expr(
+                "classes.unique_key = coalesce(source.unique_key, target.unique_key) AND "
+                "classes.complaint_type = "
+                "IF(takes_over, source.complaint_type, target.complaint_type) AND "
+                "classes.agency = IF(takes_over, source.agency, target.agency)"
+            ),
+            "left",
+        )
+        .withColumn("since_now", since)
+        .where(has_news | F.expr("is_current_now <> target.is_current OR since_now < known_since"))
         .select(
             F.expr("coalesce(source.unique_key, target.unique_key)").alias("key"),
             "source.batch_id",
             "source.source_row_id",
             "source.first_seen",
             "source.last_changed",
+            F.col("since_now").alias("classified_since"),
             F.col("is_current_now").alias("is_current"),
         )
     )
@@ -110,30 +160,6 @@ def news(
 
 def _any_row(requests: Table, dates: Collection[date]) -> bool:
     return not requests.read().where(within(dates)).isEmpty()
-
-
-def _elsewhere(requests: Table, staged: Staged) -> frozenset[date]:
-    """Request dates outside the run's under which silver knows some of its requests.
-
-    A request whose creation time was corrected moves to another day; without this it would stand
-    twice. Keys grow with time, so that their range leaves few files to look at.
-    """
-    if staged.keys is None:
-        return frozenset()
-    least, greatest = staged.keys
-    outside = (
-        requests.read()
-        .where(F.col("unique_key").between(least, greatest))
-        .where(f"NOT {within(staged.request_dates)}")
-        .select("unique_key", "request_date")
-    )
-    rows = (
-        outside.join(staged.sound.select("unique_key"), "unique_key", "left_semi")
-        .select("request_date")
-        .distinct()
-        .collect()
-    )
-    return frozenset(row["request_date"] for row in rows)
 
 
 def _in_newest_pull(newest: Mapping[date, StagedDay]) -> Column:
@@ -190,7 +216,7 @@ _KEEP_CONTENT = (
     "UPDATE SET target.first_seen = least(source.first_seen, target.first_seen), "
     f"target.last_changed = IF({_OTHER_CONTENT}, target.last_changed, "
     "least(source.last_changed, target.last_changed)), "
-    "target.is_current = source.is_current"
+    "target.classified_since = source.classified_since, target.is_current = source.is_current"
 )
 
 
@@ -205,6 +231,5 @@ def _take_over(contract: TableContract) -> str:
         "first_seen": "least(source.first_seen, target.first_seen)",
         "last_changed": f"IF({_OTHER_CONTENT}, source.last_changed, "
         "least(source.last_changed, target.last_changed))",
-        "is_current": "source.is_current",
     }
     return "UPDATE SET " + ", ".join(f"target.{name} = {value}" for name, value in values.items())

@@ -11,8 +11,17 @@ from functools import reduce
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from nyc311_assets.pipeline.accounts import DayAccount, KeyAudit, PartitionCounts
+from nyc311_assets.pipeline.batches import newest_pulls
 from nyc311_assets.pipeline.cities import City
-from nyc311_assets.pipeline.contracts import DAYS, REJECTS, silver_requests
+from nyc311_assets.pipeline.classifications import look_up, record
+from nyc311_assets.pipeline.contracts import (
+    BATCHES,
+    CLASSIFICATIONS,
+    DAYS,
+    REJECTS,
+    silver_requests,
+)
 from nyc311_assets.pipeline.masks import NO_MASKS, Masks
 from nyc311_assets.pipeline.merging import publish
 from nyc311_assets.pipeline.staging import LandedDay, Staged, StagedDay, newest_days, stage
@@ -21,74 +30,6 @@ from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
 class NothingToRefine(RuntimeError):
     """Bronze holds no usable day for the partitions asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionCounts:
-    """What became of one partition's rows: read = kept + superseded + rejected.
-
-    Attributes:
-        rows_read: Rows of its newest batch, in usable request dates.
-        rows_kept: Sound rows, each request once.
-        rows_superseded: Older or equal copies of a request in the same pull.
-        rows_rejected: Rows that break the contract.
-    """
-
-    rows_read: int = 0
-    rows_kept: int = 0
-    rows_superseded: int = 0
-    rows_rejected: int = 0
-
-    @property
-    def reject_rate(self) -> float:
-        """Rejected rows as a share of the rows read; 0 for none read."""
-        return self.rows_rejected / self.rows_read if self.rows_read else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class DayAccount:
-    """Where the rows of a request date's newest merged pull are.
-
-    Attributes:
-        request_date: The date of the query.
-        ingestion_date: Daily partition of the pull.
-        rows_at_source: The source's own count.
-        rows_in_bronze: Rows that landed.
-        requests_in_silver: Current rows of the day in the published silver.requests.
-        rejects: Rows of the pull that break the contract.
-        duplicates: Older or equal copies of a request in the pull.
-    """
-
-    request_date: date
-    ingestion_date: date
-    rows_at_source: int
-    rows_in_bronze: int
-    requests_in_silver: int
-    rejects: int
-    duplicates: int
-
-    @property
-    def adds_up(self) -> bool:
-        """Source = bronze = silver + rejects + duplicates."""
-        accounted = self.requests_in_silver + self.rejects + self.duplicates
-        return self.rows_at_source == self.rows_in_bronze == accounted
-
-
-@dataclass(frozen=True, slots=True)
-class KeyAudit:
-    """silver.requests, as it stands, over the request dates of a run.
-
-    Attributes:
-        rows: Its rows.
-        distinct_keys: Different unique_keys among them.
-        rows_with_nulls: Rows with a null in a column that the contract requires.
-        current: Current rows per request date.
-    """
-
-    rows: int
-    distinct_keys: int
-    rows_with_nulls: int
-    current: Mapping[date, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +73,33 @@ def refine(
     pull of its day brings it.
 
     Raises:
-        NothingToRefine: No partition has a usable day in its newest batch.
+        NothingToRefine: No partition has a reconciled day in its newest batch. Where such days
+            are all held back nothing is merged, and their checks say why.
     """
     newest_landed = newest_days(spark, lakehouse, ingestion_dates)
     if not newest_landed:
-        raise NothingToRefine(
-            f"No reconciled batch in bronze for {min(ingestion_dates)} to {max(ingestion_dates)}, "
-            "or all its days are held back: materialize raw_311 for these partitions first, and see "
-            "its checks not_flat_lined and not_doubled."
-        )
+        return _all_held_back(spark, lakehouse, city, ingestion_dates)
     landed = {(day.batch_id, day.request_date): day for day in newest_landed}
     requests = Table(spark, lakehouse, silver_requests(city)).create()
     rejects = Table(spark, lakehouse, REJECTS).create()
     days = Table(spark, lakehouse, DAYS).create()
+    classifications = Table(spark, lakehouse, CLASSIFICATIONS).create()
     staged = stage(spark, lakehouse, city, newest_landed, clock(), masks)
     _keep_rejects(staged, rejects, ingestion_dates)
     merged = _merged(staged, days)
     newest = _newest_pulls(staged, merged)
-    published = publish(requests, staged, newest, is_known=bool(merged))
+    before = requests.version()
+    findings = look_up(requests, classifications, staged, is_empty=before == 0)
+    record(classifications, findings)
+    published = publish(
+        requests,
+        classifications,
+        staged,
+        newest,
+        elsewhere=findings.elsewhere,
+        before=before,
+        is_known=bool(merged),
+    )
     _record(days, newest, landed)
     found = audit(requests, staged.request_dates)
     return Refinement(
@@ -172,6 +122,29 @@ def refine(
         inserted=published.inserted,
         updated=published.updated,
         table_version=published.version,
+    )
+
+
+def _all_held_back(
+    spark: SparkSession, lakehouse: Lakehouse, city: City, ingestion_dates: Collection[date]
+) -> Refinement:
+    first, last = min(ingestion_dates), max(ingestion_dates)
+    pulled = newest_pulls(Table(spark, lakehouse, BATCHES), first, last)
+    days = [day for each in ingestion_dates if each in pulled for day in pulled[each].days]
+    if not any(day.held_back for day in days):
+        raise NothingToRefine(
+            f"No reconciled batch in bronze for {first} to {last}: materialize raw_311 for these "
+            "partitions first."
+        )
+    return Refinement(
+        partitions={},
+        rows_in_bronze={},
+        accounts=(),
+        audit=KeyAudit(rows=0, distinct_keys=0, rows_with_nulls=0, current={}),
+        request_dates=(),
+        inserted=0,
+        updated=0,
+        table_version=Table(spark, lakehouse, silver_requests(city)).create().version(),
     )
 
 

@@ -20,6 +20,7 @@ from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
 # Newest first. The row id breaks ties between two copies of one request in the same pull.
 VERSION = ("source_updated_at", "ingested_at", "source_row_id")
+CLASSIFICATION = ("unique_key", "complaint_type", "agency")
 _STAMP = "%Y%m%dT%H%M%S"
 # Staged rows of a run that was killed are cleared by a run a day later.
 _LONGEST_RUN = timedelta(days=1)
@@ -83,12 +84,14 @@ class Staged:
         days: What was staged, by pull and request date.
         keys: Least and greatest unique_key among the sound rows; None if there is none.
         repeated: Column unique_key: requests with more than one sound row; None if there is none.
+        comes_often: Some of these may have come in more than one pull.
     """
 
     rows: DataFrame
     days: tuple[StagedDay, ...]
     keys: tuple[str, str] | None
     repeated: DataFrame | None
+    comes_often: bool
 
     @property
     def request_dates(self) -> tuple[date, ...]:
@@ -108,37 +111,89 @@ class Staged:
             in_newest_pull: Whether a row came in the newest pull of its day.
 
         Returns:
-            These columns, plus first_seen and last_changed: the first ingestion dates in the run
-            with this request, and with this content of it; and is_current: whether any copy of
-            the request came in the newest pull of its day.
+            These columns, plus first_seen, last_changed and classified_since: the first ingestion
+            dates in the run with this request, with this content of it and with this
+            classification; and is_current: whether any copy of the request came in the newest
+            pull of its day.
         """
-        first_and_last = {
-            "first_seen": F.col("ingestion_date"),
-            "last_changed": F.col("ingestion_date"),
-            "is_current": in_newest_pull,
-        }
-        wanted = [*columns, *first_and_last]
+        dates = ("first_seen", "last_changed", "classified_since")
+        merged = {name: F.col("ingestion_date") for name in dates} | {"is_current": in_newest_pull}
+        wanted = [*columns, *merged]
         if self.repeated is None:
-            return self.sound.withColumns(first_and_last).select(*wanted)
-        # Next to all requests come once, and need no sorting.
-        repeated = F.broadcast(self.repeated)
-        once = self.sound.join(repeated, "unique_key", "left_anti").withColumns(first_and_last)
+            return self.sound.withColumns(merged).select(*wanted)
         per_request = Window.partitionBy("unique_key")
-        newest_first = per_request.orderBy(*(F.col(name).desc() for name in VERSION))
-        same_content = Window.partitionBy("unique_key", "content_hash")
+        first = F.min("ingestion_date")
         often = (
-            self.sound.join(repeated, "unique_key", "left_semi")
+            self._one_per_pull(self.repeated, in_newest_pull)
             .withColumns(
                 {
-                    "rank": F.row_number().over(newest_first),
-                    "first_seen": F.min("ingestion_date").over(per_request),
-                    "last_changed": F.min("ingestion_date").over(same_content),
-                    "is_current": F.bool_or(in_newest_pull).over(per_request),
+                    "rank": F.row_number().over(per_request.orderBy(*_newest_first())),
+                    "first_seen": first.over(per_request),
+                    "last_changed": first.over(Window.partitionBy("unique_key", "content_hash")),
+                    "classified_since": first.over(Window.partitionBy(*CLASSIFICATION)),
+                    "is_current": F.bool_or("in_newest_pull").over(per_request),
                 }
             )
             .where(F.col("rank") == 1)
         )
+        once = self._once(self.repeated).withColumns(merged)
         return once.select(*wanted).unionByName(often.select(*wanted))
+
+    def observed(self) -> DataFrame:
+        """Every classification that a pull of the run shows of a request.
+
+        Returns:
+            unique_key, complaint_type, agency; complaint_type_raw, one of them if there are
+            several; since, the first ingestion date in the run that shows it; is_mixed, whether
+            the run shows several of the request.
+        """
+        columns = [*CLASSIFICATION, "complaint_type_raw"]
+        alone = {"since": F.col("ingestion_date"), "is_mixed": F.lit(False)}
+        wanted = [*columns, *alone]
+        if self.repeated is None:
+            return self.sound.withColumns(alone).select(*wanted)
+        often = (
+            self._one_per_pull(self.repeated, F.lit(False))
+            .groupBy(*CLASSIFICATION)
+            .agg(
+                F.min("complaint_type_raw").alias("complaint_type_raw"),
+                F.min("ingestion_date").alias("since"),
+            )
+            .withColumn("is_mixed", F.count("*").over(Window.partitionBy("unique_key")) > 1)
+        )
+        return (
+            self._once(self.repeated)
+            .withColumns(alone)
+            .select(*wanted)
+            .unionByName(often.select(*wanted))
+        )
+
+    def _once(self, repeated: DataFrame) -> DataFrame:
+        """Sound rows of requests that have no other; next to all, and they need no sorting."""
+        return self.sound.join(F.broadcast(repeated), "unique_key", "left_anti")
+
+    def _one_per_pull(self, repeated: DataFrame, in_newest_pull: Column) -> DataFrame:
+        """Of the other requests the newest sound row in each pull: the older ones never stood.
+
+        Returns:
+            The columns of silver.staged, plus in_newest_pull: whether it holds for any of the
+            pull's rows of the request.
+        """
+        per_pull = Window.partitionBy("unique_key", "batch_id")
+        return (
+            self.sound.join(F.broadcast(repeated), "unique_key", "left_semi")
+            .withColumns(
+                {
+                    "rank_in_pull": F.row_number().over(per_pull.orderBy(*_newest_first())),
+                    "in_newest_pull": F.bool_or(in_newest_pull).over(per_pull),
+                }
+            )
+            .where(F.col("rank_in_pull") == 1)
+        )
+
+
+def _newest_first() -> list[Column]:
+    return [F.desc(name) for name in VERSION]
 
 
 def newest_days(
@@ -209,7 +264,7 @@ def _counted(spark: SparkSession, rows: DataFrame) -> Staged:
         )
         .collect()
     )
-    repeated = _repeated(spark, rows.where(is_sound))
+    repeated, comes_often = _repeated(spark, rows.where(is_sound))
     least = min((row["least"] for row in found if row["least"] is not None), default=None)
     greatest = max((row["greatest"] for row in found if row["greatest"] is not None), default=None)
     days = (
@@ -229,12 +284,22 @@ def _counted(spark: SparkSession, rows: DataFrame) -> Staged:
         days=tuple(sorted(days, key=lambda day: (day.request_date, day.pulled_us, day.batch_id))),
         keys=(least, greatest) if least is not None and greatest is not None else None,
         repeated=repeated,
+        comes_often=comes_often,
     )
 
 
-def _repeated(spark: SparkSession, sound: DataFrame) -> DataFrame | None:
-    keys = sound.groupBy("unique_key").count().where("count > 1").select("unique_key")
+def _repeated(spark: SparkSession, sound: DataFrame) -> tuple[DataFrame | None, bool]:
+    """Staged.repeated and Staged.comes_often."""
+    keys = (
+        sound.groupBy("unique_key")
+        .agg(F.count("*").alias("rows"), F.min("batch_id") != F.max("batch_id"))
+        .where("rows > 1")
+        .drop("rows")
+    )
     few = keys.limit(_FEW_KEYS + 1).collect()
     if not few:
-        return None
-    return spark.createDataFrame(few, "unique_key STRING") if len(few) <= _FEW_KEYS else keys
+        return None, False
+    if len(few) > _FEW_KEYS:
+        return keys.select("unique_key"), True
+    repeated = spark.createDataFrame([(key,) for key, _ in few], "unique_key STRING")
+    return repeated, any(in_several for _, in_several in few)

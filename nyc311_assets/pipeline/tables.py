@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from pyspark.errors import PySparkException
@@ -46,6 +48,9 @@ _CREATED_MEANWHILE = frozenset(
         "DELTA_PROTOCOL_CHANGED",
     }
 )
+# A creation that failed, as on a full disk, leaves a log without a version, which Delta takes for a
+# table when it is to create one and for none when it is to read it.
+_NEVER_CREATED = "DELTA_TABLE_NOT_FOUND"
 _CREATE_ATTEMPTS = 4
 _CREATE_WAIT_SECONDS = 0.5
 
@@ -91,13 +96,15 @@ class Table:
         for attempt in range(1, _CREATE_ATTEMPTS + 1):
             try:
                 self.spark.sql(statement)
+                self._add_missing_columns()
                 break
             except PySparkException as error:
-                is_raced = error.getCondition() in _CREATED_MEANWHILE
-                if not is_raced or attempt == _CREATE_ATTEMPTS:
+                may_pass = error.getCondition() in _CREATED_MEANWHILE | {_NEVER_CREATED}
+                if not may_pass or attempt == _CREATE_ATTEMPTS:
                     raise
                 time.sleep(_CREATE_WAIT_SECONDS)
-        self._add_missing_columns()
+                if error.getCondition() == _NEVER_CREATED and attempt == _CREATE_ATTEMPTS - 1:
+                    self._clear_log_without_versions()
         return self
 
     def read(self) -> DataFrame:
@@ -176,6 +183,14 @@ class Table:
         if missing:
             added = ", ".join(column.ddl for column in missing)
             self.spark.sql(f"ALTER TABLE {self.sql_name} ADD COLUMNS ({added})")
+
+    def _clear_log_without_versions(self) -> None:
+        """Remove what a failed creation left in a folder; nothing was ever written by that log."""
+        if self.lakehouse.is_catalog:
+            return
+        log = Path(self.lakehouse.path(self.contract.name)) / "_delta_log"
+        if log.is_dir() and not any(log.rglob("*.json")):
+            shutil.rmtree(log)
 
     def _save(self, frame: DataFrame, mode: str, options: Mapping[str, str]) -> None:
         writer = (

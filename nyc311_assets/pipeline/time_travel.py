@@ -7,11 +7,11 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import City
-from nyc311_assets.pipeline.contracts import silver_requests
+from nyc311_assets.pipeline.contracts import CLASSIFICATIONS, silver_requests
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets.pipeline.versions import (
     History,
@@ -20,6 +20,7 @@ from nyc311_assets.pipeline.versions import (
     exists,
     read_history,
 )
+from nyc311_assets.pipeline.vocabulary import canonical_type
 
 _LOG_IS_GONE = frozenset({"DELTA_CANNOT_RESTORE_TABLE_VERSION", "DELTA_VERSION_NOT_FOUND"})
 _TOO_OLD = "DELTA_UNSUPPORTED_TIME_TRAVEL_BEYOND_DELETED_FILE_RETENTION_DURATION"
@@ -171,25 +172,19 @@ def next_steps(table: str, asset: str, returned: Return) -> tuple[str, ...]:
 
 
 def counts_as_known(
-    spark: SparkSession,
-    lakehouse: Lakehouse,
-    city: City,
-    known_on: date,
-    *,
-    classifications: DataFrame | None = None,
+    spark: SparkSession, lakehouse: Lakehouse, city: City, known_on: date
 ) -> DataFrame:
     """Counts of requests as the partitions up to a date would have given them.
 
     A request counts if one of these partitions brought it. Its borough is today's. Its complaint
-    type and agency are those of that date where `classifications` tells them, else today's.
+    type and agency are those of that date: what stands in silver.requests if its present content
+    was known by then, else the newest classification that was, under its name of today.
 
     Args:
         spark: The session.
         lakehouse: Where the tables are.
-        city: Gives the fields of silver.requests.
+        city: Gives the fields of silver.requests, and the names of complaint types.
         known_on: The last ingestion date that counts.
-        classifications: Columns unique_key, complaint_type, agency and since, the ingestion date
-            from which on a request was classified so; None where it is not kept.
 
     Returns:
         request_date, complaint_type, borough, agency, requests.
@@ -198,21 +193,40 @@ def counts_as_known(
         Table(spark, lakehouse, silver_requests(city))
         .read()
         .where(F.col("first_seen") <= F.lit(known_on))
-        .select("unique_key", *_SERIES)
+        .select("unique_key", "last_changed", *_SERIES)
     )
-    if classifications is not None:
-        then = (
-            classifications.where(F.col("since") <= F.lit(known_on))
+    classifications = Table(spark, lakehouse, CLASSIFICATIONS)
+    if exists(classifications):
+        by_then = (
+            classifications.read()
+            .where(F.col("since") <= F.lit(known_on))
             .groupBy("unique_key")
-            .agg(F.max_by(F.struct("complaint_type", "agency"), "since").alias("then"))
+            # Two of one date: any, but always the same.
+            .agg(F.max(F.struct("since", "complaint_type", "agency")).alias("then"))
+            .select("unique_key", "then.agency", _name_of_today(city).alias("complaint_type"))
+            .alias("by_then")
         )
-        known = known.join(then, "unique_key", "left").withColumns(
-            {
-                name: F.coalesce(F.col(f"then.{name}"), F.col(name))
-                for name in ("complaint_type", "agency")
-            }
+        is_later = F.col("last_changed") > F.lit(known_on)
+        known = (
+            known.alias("now")
+            .join(by_then, "unique_key", "left")
+            .select(
+                "request_date",
+                "borough",
+                *(
+                    F.when(is_later, F.coalesce(f"by_then.{name}", f"now.{name}"))
+                    .otherwise(F.col(f"now.{name}"))
+                    .alias(name)
+                    for name in ("complaint_type", "agency")
+                ),
+            )
         )
     return known.groupBy(*_SERIES).agg(F.count("*").alias("requests"))
+
+
+def _name_of_today(city: City) -> Column:
+    """A type may have been recorded before the city's table knew its new name."""
+    return canonical_type(city, F.col("then.complaint_type"), F.col("then.agency"))
 
 
 def counts_exactly(

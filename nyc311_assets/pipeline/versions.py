@@ -179,6 +179,12 @@ def properties(table: Table) -> Mapping[str, str]:
     return found
 
 
+def set_properties(table: Table, values: Mapping[str, str]) -> None:
+    """Give a table some properties."""
+    listed = ", ".join(f"'{name}' = '{value}'" for name, value in values.items())
+    table.spark.sql(f"ALTER TABLE {table.sql_name} SET TBLPROPERTIES ({listed})")
+
+
 def read_history(table: Table, *, now: datetime) -> History:
     """Read the table's log.
 

@@ -38,6 +38,15 @@ def read_watermark(counts: Table) -> int | None:
     return _watermark_in(counts.history().toLocalIterator()) if newest is None else newest
 
 
+def silver_version_of(counts: Table, version: int | None) -> int | None:
+    """Silver's version as of the rows that a version of gold held; None if it does not tell."""
+    if version is None:
+        return None
+    return _watermark_in(
+        commit for commit in counts.history().toLocalIterator() if commit["version"] <= version
+    )
+
+
 def _watermark_in(commits: Iterable[Row]) -> int | None:
     below: int | None = None
     for commit in commits:

@@ -12,6 +12,7 @@ from dagster._core.storage.tags import RETRY_NUMBER_TAG, ROOT_RUN_ID_TAG
 from nyc311_assets.jobs.protocol import JobConfig
 from nyc311_assets.resources.compute import secrets_of, submission
 from nyc311_assets.resources.databricks import HardenedPipesDatabricksClient
+from nyc311_assets.resources.mlflow_place import model_config
 from nyc311_assets.resources.workspace import open_site
 from nyc311_assets.settings import Settings
 
@@ -107,6 +108,7 @@ class JobRunner:
             soda_parallel_requests=self.settings.soda_parallel_requests,
             masked_columns=dict(self.settings.masks.columns),
             hold_back=self.settings.hold_back,
+            models=model_config(self.settings),
             parameters=parameters or {},
         )
         return client.run(

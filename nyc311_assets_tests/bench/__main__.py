@@ -17,6 +17,8 @@ import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
+from nyc311_assets.cli.benchmark import Request as BenchmarkRequest
+from nyc311_assets.cli.benchmark import run as run_benchmark
 from nyc311_assets.definitions import build_definitions
 from nyc311_assets.local.dagster_home import prepare_dagster_home
 from nyc311_assets.local.lifecycle import ensure_workspace, stop_workspace
@@ -26,7 +28,12 @@ from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.settings import Settings
 from nyc311_assets_tests.bench.fetching import fetch_plainly, fetch_with_spark
+from nyc311_assets_tests.bench.medallion import DAYS, measure_medallion, warm_spark
+from nyc311_assets_tests.bench.models import SERIES, TRAINED_SERIES, measure_models
 from nyc311_assets_tests.bench.steps import hardened_steps, stock_steps
+from nyc311_assets_tests.trouble.kill_campaign import changing_sources, run_campaign
+
+FIRST_SEED = 1_000
 
 
 def main() -> None:
@@ -34,16 +41,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--days", type=int, default=90, help="days to fetch and to backfill")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions of the short ones")
-    parser.add_argument(
-        "--only", choices=["fetch", "steps", "road"], action="append", help="just these"
-    )
+    parser.add_argument("--kills", type=int, default=100, help="processes to kill")
+    choices = ["fetch", "steps", "road", "medallion", "models", "anomalies", "kills"]
+    parser.add_argument("--only", choices=choices, action="append", help="just these")
     arguments = parser.parse_args()
-    wanted = arguments.only or ["fetch", "steps", "road"]
+    wanted = arguments.only or choices
     console = Console(width=110)
     console.print(
         f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     )
     table = Table("what", "median", "all rounds")
+    busy = os.getloadavg()[0]
+    console.print(
+        f"load average before: {busy:.1f}" + (" (others are at work)" if busy > 1 else "")
+    )
     with tempfile.TemporaryDirectory(prefix="nyc311-bench-") as folder:
         home = Path(folder) / "home"
         settings = Settings(home=home, start_date=date(2024, 1, 1))
@@ -54,6 +65,14 @@ def main() -> None:
                 _measure_steps(console, table, settings, arguments.rounds)
             if "road" in wanted:
                 _measure_road(console, table, settings, arguments.days, arguments.rounds)
+            if "medallion" in wanted:
+                _measure_medallion(console, table, Path(folder), arguments.rounds)
+            if "models" in wanted:
+                _measure_models(console, table, Path(folder), arguments.rounds)
+            if "anomalies" in wanted:
+                run_benchmark(console, BenchmarkRequest())
+            if "kills" in wanted:
+                _kill(console, table, Path(folder), arguments.kills)
         finally:
             stop_workspace(home)
     console.print(table)
@@ -151,6 +170,51 @@ def _measure_road(
             overheads.append(walls[-1] - work)
         _add(table, "one new day, three layers, warm", walls, "s")
         _add(table, "of it Dagster, Pipes, Spark attachment", overheads, "s")
+
+
+def _measure_medallion(console: Console, table: Table, folder: Path, rounds: int) -> None:
+    """Bronze, silver and gold from landed pages, beside DuckDB; then one day's MERGE into them."""
+    for days in DAYS:
+        found = measure_medallion(days, rounds, folder / f"{days} days", console.print)
+        size = f"{found.rows:,} rows"
+        _add(table, f"medallion, {size}: Spark, warm", [each.total for each in found.spark], "s")
+        _add(table, f"medallion, {size}: DuckDB", [each.total for each in found.duckdb], "s")
+        table.add_row("Spark's median over DuckDB's", f"{found.ratio:.2f}", "")
+        per_row = [each.total / found.rows * 1e6 for each in found.spark]
+        _add(table, "Spark, per row", per_row, "µs")
+        table.add_row("memory of everything, peak", f"{found.peak_bytes / 1e9:.2f} GB", "")
+        pulled = statistics.median([each.rows for each in found.merges])
+        _add(
+            table,
+            f"MERGE of a day ({pulled:,.0f} rows pulled) into {size}",
+            [each.seconds for each in found.merges],
+            "s",
+        )
+        _add(table, "its silver step", [each.step_seconds for each in found.merges], "s")
+
+
+def _measure_models(console: Console, table: Table, folder: Path, rounds: int) -> None:
+    """Fits, forecasts and bands beside stock Prophet; then a training with its search."""
+    found = measure_models(rounds, folder / "models", console.print)
+    _add(table, f"{SERIES:,} series: fits, 30-day forecasts, bands, on Spark", found.ours, "s")
+    _add(table, f"{SERIES:,} stock Prophets, as many cores", found.stock, "s")
+    ratio = statistics.median(found.stock) / statistics.median(found.ours)
+    table.add_row("stock's median over ours", f"{ratio:.1f}", "")
+    _add(table, f"a training of {TRAINED_SERIES:,} series with a search", [found.training], "s")
+
+
+def _kill(console: Console, table: Table, folder: Path, kills: int) -> None:
+    """Campaigns of seeds of their own, until so many processes have been killed."""
+    done, seed = 0, FIRST_SEED
+    with warm_spark(folder / "kills") as (spark, remote):
+        while done < kills:
+            place = folder / f"kills {seed}"
+            place.mkdir()
+            with changing_sources(place) as sources:
+                done += run_campaign(spark, remote, sources, place, seed)
+            console.print(f"seed {seed}: {done} killed, and every table as if undisturbed")
+            seed += 1
+    table.add_row("killed, run again, tables compared", f"{done} processes", "all the same")
 
 
 def _work_seconds(result: dg.ExecuteInProcessResult) -> float:

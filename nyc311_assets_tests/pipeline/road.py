@@ -12,9 +12,9 @@ from pyspark.sql import SparkSession
 
 from nyc311_assets.local.feed.files.source import FileSource
 from nyc311_assets.local.feed.server import running_feed
-from nyc311_assets.pipeline.batches import Batch
 from nyc311_assets.pipeline.bronze import Fetch, ingest
 from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.pulls import Batch
 from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.pipeline.tables import Lakehouse
 

@@ -6,8 +6,9 @@ import logging
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import pytest
@@ -19,19 +20,19 @@ from nyc311_assets.jobs import gold_daily_counts, raw_311, silver_requests
 from nyc311_assets.jobs.protocol import JobConfig
 from nyc311_assets.jobs.session import Job
 from nyc311_assets.pipeline import contracts
-from nyc311_assets.pipeline.batches import Batch, read_batch
+from nyc311_assets.pipeline.batches import read_batch
 from nyc311_assets.pipeline.checks import GOLD_CHECKS, RAW_CHECKS, SILVER_CHECKS
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS
-from nyc311_assets.pipeline.profiles import arrivals, day_values, pulls_with_history
-from nyc311_assets.pipeline.silver import NothingToRefine, refine
+from nyc311_assets.pipeline.profiles.silver import arrivals, day_values, pulls_with_history
+from nyc311_assets.pipeline.pulls import Batch
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets_tests.pipeline.checks.daily import Days
 from nyc311_assets_tests.pipeline.road import request, serving, write_rows
-from nyc311_assets_tests.pipeline.rows import PulledRow, land
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 
+JOBS = (raw_311, silver_requests, gold_daily_counts)
 DAYS = [date(2026, 3, 1) + timedelta(days=index) for index in range(12)]
 EARLIER, PARTITION = DAYS[7], DAYS[10]
 # Of the days that PARTITION pulls, EARLIER has brought the first of these, and not the others.
@@ -126,7 +127,7 @@ class Road:
         batch_id: str,
         *,
         hold_back: bool = True,
-        only_raw: bool = False,
+        until: ModuleType = gold_daily_counts,
     ) -> State:
         reports = Reports()
         rows = feed(self.folder / f"{batch_id}.csv", days, partition + timedelta(days=1))
@@ -142,10 +143,8 @@ class Road:
                 hold_back=hold_back,
             )
             job = Job(cast("PipesContext", reports), self.spark, NEW_YORK, config)
-            raw_311.run(job)
-        if not only_raw:
-            silver_requests.run(job)
-            gold_daily_counts.run(job)
+            for each in JOBS[: JOBS.index(until) + 1]:
+                each.run(job)
         return self.state(batch_id, reports)
 
     def state(self, batch_id: str, reports: Reports) -> State:
@@ -192,7 +191,7 @@ def spoiled(road: Road, sound: State) -> State:
 
 @pytest.fixture(scope="module")
 def retried(road: Road, spoiled: State) -> State:
-    return road.take(spoiled_days(), PARTITION, spoiled.batch.batch_id, only_raw=True)
+    return road.take(spoiled_days(), PARTITION, spoiled.batch.batch_id, until=raw_311)
 
 
 @pytest.fixture(scope="module")
@@ -270,9 +269,9 @@ def test_an_operator_can_take_such_days_in_and_their_checks_fail_all_the_same(
 def test_a_later_pull_that_holds_them_back_leaves_what_was_taken_and_a_sound_one_mends_it(
     road: Road, taken: State
 ) -> None:
-    again = road.take(spoiled_days(), PARTITION, "held again")
+    again = road.take(spoiled_days(), PARTITION, "held again", until=silver_requests)
     assert again.held_back.keys() == SUSPECT
-    assert again.gold == taken.gold
+    assert again.silver == taken.silver
     mended = road.take(sound_days(), PARTITION, "mended")
     assert not mended.held_back
     assert not mended.failed
@@ -280,11 +279,19 @@ def test_a_later_pull_that_holds_them_back_leaves_what_was_taken_and_a_sound_one
     assert mended.lag_1[PARTITION] == totals(sound_days(), 9, 9)[DOUBLED]
 
 
-def test_a_partition_of_which_every_day_is_held_back_says_so_instead_of_merging(
+def test_a_pull_of_which_every_day_is_held_back_ends_well_and_publishes_nothing(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    lakehouse = Lakehouse(str(tmp_path))
-    rows = [PulledRow("1", f"{DAYS[0]}T10:00:00.000", datetime(2026, 3, 2, tzinfo=UTC))]
-    land(spark, lakehouse, "b", DAYS[0], rows, held_back=[DAYS[0]])
-    with pytest.raises(NothingToRefine, match=r"all its days are held back.*not_flat_lined"):
-        refine(spark, lakehouse, NEW_YORK, ingestion_dates=[DAYS[0]])
+    road = Road(spark, tmp_path)
+    twice = {
+        day: {kind: 2 * count for kind, count in counts.items()}
+        for day, counts in sound_days().items()
+    }
+    state = road.take(twice, PARTITION, "twice")
+    whole = set(NEW_YORK.pulled_by(PARTITION))
+    assert state.held_back == dict.fromkeys(whole, "not_doubled: its requests are there twice")
+    assert state.failed == {"not_doubled"}
+    assert state.silver == state.gold == {}
+    assert state.checks["every_row_accounted_for"]["figures"]["days_held_back"] == ", ".join(
+        str(day) for day in sorted(whole)
+    )

@@ -14,12 +14,8 @@ from pyspark.sql import SparkSession
 
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import BATCHES, RAW_311, TableContract, silver_requests
-from nyc311_assets.pipeline.maintenance import (
-    expire_superseded,
-    maintain,
-    statistics,
-    superseded_pulls,
-)
+from nyc311_assets.pipeline.expiry import expire_superseded, superseded_pulls
+from nyc311_assets.pipeline.maintenance import maintain, statistics
 from nyc311_assets.pipeline.silver import refine
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets_tests.pipeline.rows import PulledRow

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from nyc311_assets.pipeline.batches import Batch
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.gold import aggregate
+from nyc311_assets.pipeline.pulls import Batch
 from nyc311_assets.pipeline.silver import Refinement, refine
 from nyc311_assets.pipeline.tables import Lakehouse
 from nyc311_assets_tests.pipeline.independent import (

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from nyc311_assets.pipeline.accounts import PartitionCounts
 from nyc311_assets.pipeline.cities import NEW_YORK
-from nyc311_assets.pipeline.silver import NothingToRefine, PartitionCounts, Refinement, refine
+from nyc311_assets.pipeline.silver import NothingToRefine, Refinement, refine
 from nyc311_assets.pipeline.tables import Lakehouse
 from nyc311_assets_tests.pipeline.rows import PulledRow, land
 

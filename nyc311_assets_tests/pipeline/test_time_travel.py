@@ -178,27 +178,13 @@ def test_counts_as_known_are_those_of_the_partitions_up_to_the_date(
 ) -> None:
     lakehouse = Lakehouse(str(told))
     noise = "Noise - Residential"
-    classifications = spark.createDataFrame(
-        [
-            (f"{FIRST}-0", "Heat", "HPD", FIRST),
-            (f"{FIRST}-0", noise, "NYPD", SECOND),
-            (f"{FIRST}-1", "Heat", "HPD", SECOND),
-        ],
-        "unique_key STRING, complaint_type STRING, agency STRING, since DATE",
-    )
 
-    def known(on: date, told_types: DataFrame | None = None) -> dict[tuple[date, str], int]:
-        return counted(counts_as_known(spark, lakehouse, NEW_YORK, on, classifications=told_types))
+    def known(on: date) -> dict[tuple[date, str], int]:
+        return counted(counts_as_known(spark, lakehouse, NEW_YORK, on))
 
     assert known(FIRST - timedelta(days=1)) == {}
     assert known(FIRST) == {(FIRST, noise): 3}
     assert known(SECOND) == {(FIRST, noise): 4, (SECOND, noise): 5}
-    assert known(FIRST, classifications) == {(FIRST, noise): 2, (FIRST, "Heat"): 1}
-    assert known(SECOND, classifications) == {
-        (FIRST, noise): 3,
-        (FIRST, "Heat"): 1,
-        (SECOND, noise): 5,
-    }
 
 
 @spark_test

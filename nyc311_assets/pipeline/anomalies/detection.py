@@ -84,7 +84,7 @@ def detect(
             f"{panel.last_day}, and {LEAST_HISTORY_DAYS} known days come before a judged one. "
             f"Choose a day from {earliest} to {panel.last_day}."
         )
-    trusted, bad_days = without_bad_days(panel)
+    trusted, bad_days = without_bad_days(panel, holidays)
     first = panel.column(first_day)
     on_start(panel.values.shape[1] - first_columns(first)[0])
     expected = walk(trusted, first, holidays, on_day=on_day)

@@ -1,35 +1,44 @@
 """Days that a broken feed made: repeated, doubled or half-published counts, over many series.
 
-The probabilities and limits are those of the data-quality checks (`checks.repeats`,
-`checks.volume`, `checks.levels`, which say where they come from); here they read a table of counts
-instead of a pull, for many days at once, and without Spark.
+The probabilities and limits are those of the data-quality checks, which say where they come from;
+here they read a table of counts instead of a pull, and many days at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date
+from math import log
 
 import numpy as np
 
+from nyc311_assets.pipeline.checks.levels import (
+    LEAST_EXPECTED,
+    LEAST_RECENT_DAYS,
+    LEAST_TYPES,
+    LEAST_WEEKS,
+    RECENT_DAYS,
+    WEEKS,
+)
+from nyc311_assets.pipeline.checks.repeats import (
+    LEAST_COUNT,
+    REPEAT_HISTORY_DAYS,
+    REPEATED_BY_CHANCE,
+    chance_of_equal,
+    log_chance_of_equals,
+)
+from nyc311_assets.pipeline.checks.volume import (
+    DOUBLED_QUARTILE,
+    DOUBLED_RATIO,
+    EVEN_BY_CHANCE,
+    LEAST_FOR_PARITY,
+    LOWEST_RATIO,
+)
 from nyc311_assets.pipeline.forecasting.arrays import Floats, Integers
 from nyc311_assets.pipeline.forecasting.panel import Panel
 from nyc311_assets.pipeline.forecasting.windows import row_median
 
-REPEAT_HISTORY_DAYS = 28
-LEAST_COUNT = 10
-REPEATED_BY_CHANCE = 1e-7
-WEEKS = 8
-LEAST_WEEKS = 4
-RECENT_DAYS = 14
-LEAST_RECENT_DAYS = 5
-LEAST_EXPECTED = 20.0
-LEAST_TYPES = 8
-LOWEST_RATIO = 0.57
-DOUBLED_RATIO = 1.6
-DOUBLED_QUARTILE = 1.3
-LEAST_FOR_PARITY = 10
-EVEN_BY_CHANCE = 1e-6
 # Fewer equal series are never improbable enough.
 _LEAST_EQUAL = 5
 _MOST_EVEN_DAYS = 0.25
@@ -52,12 +61,16 @@ class BadDay:
     series: str | None = None
 
 
-def without_bad_days(panel: Panel) -> tuple[Panel, tuple[BadDay, ...]]:
+def without_bad_days(panel: Panel, holidays: Container[date]) -> tuple[Panel, tuple[BadDay, ...]]:
     """Make the days that a broken feed made unknown, and name them.
 
     A single series that is stuck is named, and judged all the same: some are capped at the source.
     A day is judged by itself and those before it, except that only the panel's last day can be
     half-published: any other has come whole by then, and a low one is news.
+
+    Args:
+        panel: Daily counts.
+        holidays: The public holidays; the last day may have as little as a Sunday if it is one.
     """
     bad = [
         *(BadDay(panel.day(day), REPEATED) for day in repeated_days(panel.values)),
@@ -65,7 +78,8 @@ def without_bad_days(panel: Panel) -> tuple[Panel, tuple[BadDay, ...]]:
     ]
     values = panel.values.copy()
     values[:, [panel.column(each.day) for each in bad]] = np.nan
-    if is_half_published(values):
+    to_sunday = 7 - panel.last_day.isoweekday() if panel.last_day in holidays else 0
+    if is_half_published(values, to_sunday):
         bad.append(BadDay(panel.last_day, HALF))
         values[:, -1] = np.nan
     for row, day in stuck_days(values):
@@ -79,7 +93,7 @@ def repeated_days(values: Floats) -> list[int]:
     """Days whose counts are those of one of the 28 days before in more series than by chance.
 
     Series that have the same pair of counts count once: a total and its only part, or copies of one
-    series, say nothing twice. The bound is Chernoff's, as in `checks.repeats.compare`. The earlier
+    series, say nothing twice. The earlier
     day must not repeat a day as far before it: counts that always come again, as those of a made-up
     file do, are no broken feed.
 
@@ -106,10 +120,8 @@ def _repeats(now: Floats, before: Floats) -> bool:
 def _is_improbable(now: Floats, before: Floats, equal: int) -> bool:
     # One complex number a pair: to sort those is many times faster than to sort columns.
     pairs = np.unique(now + 1j * before)
-    by_chance = float((1.01 / (2 * np.sqrt(np.pi * (pairs.real + pairs.imag) / 2))).sum())
-    if equal <= by_chance:
-        return False
-    return bool(equal - by_chance + equal * np.log(by_chance / equal) < np.log(REPEATED_BY_CHANCE))
+    by_chance = float(chance_of_equal((pairs.real + pairs.imag) / 2).sum())
+    return log_chance_of_equals(equal, by_chance) < log(REPEATED_BY_CHANCE)
 
 
 def doubled_days(values: Floats) -> list[int]:
@@ -136,15 +148,21 @@ def _is_even(counts: Floats) -> bool:
     return bool(0.5**sizes.size < EVEN_BY_CHANCE and (sizes % 2 == 0).all())
 
 
-def is_half_published(values: Floats) -> bool:
+def is_half_published(values: Floats, to_sunday: int = 0) -> bool:
     """Whether the last day has so little in nearly all series that it has not come whole.
 
     Args:
         values: series x days, NaN where unknown.
+        to_sunday: How many days after the last one the next Sunday comes, if the last one is a
+            public holiday: then it is compared with the Sundays, too.
     """
     typical, _ = _typical_ratios(values)
-    recent = _recent(typical)
-    return bool(max(typical[-1], typical[-1] / recent[-1]) < LOWEST_RATIO)
+    recent = float(_recent(typical)[-1])
+    last = values.shape[1] - 1
+    known = [float(typical[-1])]
+    if to_sunday and (ratios := _ratios(values, last, last + to_sunday)).size:
+        known.append(float(np.median(ratios)))
+    return max(max(ratio, ratio / recent) for ratio in known) < LOWEST_RATIO
 
 
 def stuck_days(values: Floats) -> list[tuple[int, int]]:
@@ -163,7 +181,7 @@ def stuck_days(values: Floats) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for day in range(1, values.shape[1]):
         same = (values[:, day] == values[:, day - 1]) & (values[:, day] >= LEAST_COUNT)
-        chance = np.log(1.01 / (2 * np.sqrt(np.pi * np.maximum(values[:, day], LEAST_COUNT))))
+        chance = np.log(chance_of_equal(np.maximum(values[:, day], LEAST_COUNT)))
         log_chance = np.where(same, log_chance + np.nan_to_num(chance), 0.0)
         limit = np.log(REPEATED_BY_CHANCE / len(values))
         found += [(int(row), day) for row in np.flatnonzero(log_chance < limit)]
@@ -175,15 +193,21 @@ def _typical_ratios(values: Floats) -> tuple[Floats, Floats]:
     days = values.shape[1]
     median, quartile = np.full(days, np.nan), np.full(days, np.nan)
     for day in range(7 * LEAST_WEEKS, days):
-        weeks: Integers = day - 7 * np.arange(1, WEEKS + 1)
-        before = values[:, weeks[weeks >= 0]]
-        expected = row_median(before)
-        enough = ((~np.isnan(before)).sum(axis=1) >= LEAST_WEEKS) & (expected >= LEAST_EXPECTED)
-        ratios = values[enough, day] / expected[enough]
-        ratios = ratios[~np.isnan(ratios)]
-        if ratios.size >= LEAST_TYPES:
+        ratios = _ratios(values, day, day)
+        if ratios.size:
             median[day], quartile[day] = np.median(ratios), np.quantile(ratios, 0.25)
     return median, quartile
+
+
+def _ratios(values: Floats, day: int, like: int) -> Floats:
+    """Each series' ratio to the weeks before a like day; empty where too few have one."""
+    weeks: Integers = like - 7 * np.arange(1, WEEKS + 1)
+    before = values[:, weeks[weeks >= 0]]
+    expected = row_median(before)
+    enough = ((~np.isnan(before)).sum(axis=1) >= LEAST_WEEKS) & (expected >= LEAST_EXPECTED)
+    ratios = values[enough, day] / expected[enough]
+    ratios = np.asarray(ratios[~np.isnan(ratios)])
+    return ratios if ratios.size >= LEAST_TYPES else ratios[:0]
 
 
 def _recent(typical: Floats) -> Floats:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from nyc311_assets.pipeline.batches import Batch
 from nyc311_assets.pipeline.checks.spec import (
     DATA_ENGINEERING,
     CheckSpec,
@@ -14,6 +13,7 @@ from nyc311_assets.pipeline.checks.spec import (
     Verdict,
 )
 from nyc311_assets.pipeline.cities import City
+from nyc311_assets.pipeline.pulls import Batch
 
 FIELDS_AS_EXPECTED = CheckSpec(
     "fields_as_expected",

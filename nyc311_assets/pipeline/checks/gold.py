@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
+from nyc311_assets.pipeline.accounts import DayTotals
 from nyc311_assets.pipeline.checks.history import GOLD_HISTORY_CHECKS
 from nyc311_assets.pipeline.checks.spec import (
     DATA_ENGINEERING,
@@ -13,7 +14,6 @@ from nyc311_assets.pipeline.checks.spec import (
     Verdict,
     names,
 )
-from nyc311_assets.pipeline.gold import DayTotals
 
 GOLD_EQUALS_SILVER = CheckSpec(
     "adds_up_to_silver",

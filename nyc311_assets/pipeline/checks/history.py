@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from nyc311_assets.pipeline.batches import Batch, PulledDay
 from nyc311_assets.pipeline.checks.composition import (
     REJECTS_AS_USUAL,
     VOCABULARY_KNOWN,
@@ -30,6 +29,7 @@ from nyc311_assets.pipeline.checks.volume import (
     check_volume,
 )
 from nyc311_assets.pipeline.cities import City
+from nyc311_assets.pipeline.pulls import Batch, PulledDay
 
 RAW_HISTORY_CHECKS = (VOLUME_AS_USUAL, NOT_STALE, NOT_FLAT_LINED, NOT_DOUBLED)
 SILVER_HISTORY_CHECKS = (
@@ -86,7 +86,7 @@ def check_raw_history(
     alone, so that one odd day is shown once and not by eight pulls.
 
     Args:
-        city: Gives the rhythm of the source.
+        city: Gives the rhythm of the source, and its public holidays.
         batch: The pull. Whether it holds days back makes no difference.
         partition: The ingestion date.
         days: `known_types` of the pull and of the LEVEL_HISTORY_DAYS before it.
@@ -94,7 +94,7 @@ def check_raw_history(
     pulled = batch.of_partition(partition)
     complete = complete_days(pulled)
     return (
-        check_volume(days, newest(complete, days)),
+        check_volume(city, days, newest(complete, days)),
         check_not_stale(city, pulled, batch.pulled_at, batch.source),
         check_not_flat_lined(days, complete),
         check_not_doubled(days, complete),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median, quantiles
 
-from nyc311_assets.pipeline.batches import PulledDay
+from nyc311_assets.pipeline.pulls import PulledDay
 
 TypeCounts = Mapping[str, int]
 """Complaint type -> requests of one day; a type without requests may be left out."""
 
 DailyTypes = Mapping[date, TypeCounts]
 """Complete request dates -> their counts. A day that is not known whole is left out."""
+
+Beside = Callable[[DailyTypes, date], list[TypeCounts]]
+"""Given counts and a day: the earlier days that it is compared with, newest first."""
 
 # Eight weeks: long enough that one holiday or storm cannot move a median, short enough to follow
 # the seasons.
@@ -32,22 +35,22 @@ LEAST_TYPES = 8
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One day beside the same weekday of the weeks before.
+    """One day beside the same weekday, or the Sundays, of the weeks before.
 
-    A ratio is a type's requests over the median of its same weekdays, of types with at least
+    A ratio is a type's requests over the median of those days, of types with at least
     LEAST_EXPECTED a day. The typical ratio is their median over types: a storm or a street feast
     multiplies a few types, a broken feed all of them, so it stays near 1 on the one and not on
     the other.
 
     Attributes:
         requests: Requests of the day.
-        expected: Median of the totals of the same weekdays.
-        weeks: Same weekdays in the history.
+        expected: Median of the totals of those days.
+        weeks: How many of them are known.
         types: Types that were compared.
         typical_ratio: Median of the ratios.
         lower_quartile: Three types in four have a higher ratio.
-        recent_ratio: Median of the typical ratios of the fortnight before; 1.0 where that is not
-            known.
+        recent_ratio: Median of the typical ratios of the fortnight before, each beside its own
+            weekday; 1.0 where that is not known.
     """
 
     requests: int
@@ -75,9 +78,14 @@ def same_weekdays(days: DailyTypes, day: date) -> list[TypeCounts]:
     return [days[each] for each in before if each in days]
 
 
-def expected_types(days: DailyTypes, day: date) -> dict[str, float]:
-    """Median of each type over the same weekdays; empty with fewer than LEAST_WEEKS of them."""
-    before = same_weekdays(days, day)
+def sundays(days: DailyTypes, day: date) -> list[TypeCounts]:
+    """The known counts of the Sundays of the weeks before, newest first."""
+    return same_weekdays(days, day + timedelta(days=7 - day.isoweekday()))
+
+
+def expected_types(days: DailyTypes, day: date, beside: Beside = same_weekdays) -> dict[str, float]:
+    """Median of each type over the days to compare with; empty with fewer than LEAST_WEEKS."""
+    before = beside(days, day)
     if len(before) < LEAST_WEEKS:
         return {}
     types = {complaint_type for counts in before for complaint_type in counts}
@@ -87,12 +95,12 @@ def expected_types(days: DailyTypes, day: date) -> dict[str, float]:
     }
 
 
-def level(days: DailyTypes, day: date) -> Level | None:
+def level(days: DailyTypes, day: date, beside: Beside = same_weekdays) -> Level | None:
     """Compare one day with its history; None if too little of it, or of the day, is known."""
-    ratios = _ratios(days, day)
+    ratios = _ratios(days, day, beside)
     if len(ratios) < LEAST_TYPES:
         return None
-    before = same_weekdays(days, day)
+    before = beside(days, day)
     recent = [
         median(found)
         for age in range(1, RECENT_DAYS + 1)
@@ -109,13 +117,13 @@ def level(days: DailyTypes, day: date) -> Level | None:
     )
 
 
-def _ratios(days: DailyTypes, day: date) -> list[float]:
+def _ratios(days: DailyTypes, day: date, beside: Beside = same_weekdays) -> list[float]:
     if day not in days:
         return []
     counts = days[day]
     return [
         counts.get(complaint_type, 0) / expected
-        for complaint_type, expected in expected_types(days, day).items()
+        for complaint_type, expected in expected_types(days, day, beside).items()
         if expected >= LEAST_EXPECTED
     ]
 

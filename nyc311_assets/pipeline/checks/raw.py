@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 
-from nyc311_assets.pipeline.batches import Batch
 from nyc311_assets.pipeline.checks.fields import FIELD_CHECKS
 from nyc311_assets.pipeline.checks.history import RAW_HISTORY_CHECKS
 from nyc311_assets.pipeline.checks.spec import (
@@ -14,6 +13,7 @@ from nyc311_assets.pipeline.checks.spec import (
     Verdict,
     names,
 )
+from nyc311_assets.pipeline.pulls import Batch
 
 RECONCILED = CheckSpec(
     "reconciled_with_source",

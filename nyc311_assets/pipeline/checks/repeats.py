@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from math import exp, log, pi, sqrt
+from math import exp, log, pi
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nyc311_assets.pipeline.checks.levels import DailyTypes, TypeCounts
 from nyc311_assets.pipeline.checks.spec import SOURCE_STEWARD, CheckSpec, Verdict
+
+Mean = TypeVar("Mean", float, NDArray[np.float64])
 
 NOT_FLAT_LINED = CheckSpec(
     "not_flat_lined",
@@ -48,7 +54,7 @@ class Repeat:
     probability: float
 
 
-def chance_of_equal(mean: float) -> float:
+def chance_of_equal(mean: Mean) -> Mean:
     """Upper bound of the probability that two independent Poisson counts are equal.
 
     With means a and b it is exp(-a - b) * I0(2 * sqrt(a * b)) (Skellam, Journal of the Royal
@@ -57,9 +63,29 @@ def chance_of_equal(mean: float) -> float:
     and less than 1 % more from m = 10 on (Abramowitz and Stegun, 9.7.1).
 
     Args:
-        mean: Mean of the two counts; 10 or more.
+        mean: Mean of the two counts, or of many such pairs; 10 or more.
     """
-    return 1.01 / (2 * sqrt(pi * mean))
+    root: Mean = (pi * mean) ** 0.5
+    return 1.01 / (2 * root)
+
+
+def log_chance_of_equals(equal: int, by_chance: float) -> float:
+    """Upper bound of the log probability that so many pairs of counts are equal by chance.
+
+    The number of equal pairs is a sum of independent trials with a mean of at most `mu`, and by
+    Chernoff's bound it reaches k > mu with a probability of at most exp(k - mu) * (mu / k) ** k
+    (Mitzenmacher and Upfal, Probability and Computing, 2005, theorem 4.4).
+
+    Args:
+        equal: Pairs that are equal.
+        by_chance: How many to expect: the sum of their `chance_of_equal`.
+
+    Returns:
+        0, which is certainty, for no more than to expect.
+    """
+    if equal <= by_chance:
+        return 0.0
+    return equal - by_chance + equal * log(by_chance / equal)
 
 
 def compare(day: date, counts: TypeCounts, earlier: date, before: TypeCounts) -> Repeat:
@@ -67,10 +93,8 @@ def compare(day: date, counts: TypeCounts, earlier: date, before: TypeCounts) ->
 
     Given the means of the two days, which storms and seasons may move as they like, the counts of
     the types are independent. `chance_of_equal` bounds each type's probability whatever its two
-    means are, so also when they vary by themselves, as in a negative binomial count. The number
-    of equal types is then a sum of independent trials with a mean of at most `mu`, and by
-    Chernoff's bound it reaches k > mu with a probability of at most exp(k - mu) * (mu / k) ** k
-    (Mitzenmacher and Upfal, Probability and Computing, 2005, theorem 4.4).
+    means are, so also when they vary by themselves, as in a negative binomial count, and
+    `log_chance_of_equals` their number.
     """
     means = {
         name: (counts.get(name, 0) + before.get(name, 0)) / 2 for name in counts.keys() | before
@@ -78,9 +102,7 @@ def compare(day: date, counts: TypeCounts, earlier: date, before: TypeCounts) ->
     compared = {name: mean for name, mean in means.items() if mean >= LEAST_COUNT}
     equal = sum(counts.get(name, 0) == before.get(name, 0) for name in compared)
     by_chance = sum(chance_of_equal(mean) for mean in compared.values())
-    probability = 1.0
-    if equal > by_chance:
-        probability = exp(equal - by_chance + equal * log(by_chance / equal))
+    probability = exp(log_chance_of_equals(equal, by_chance))
     return Repeat(day, earlier, len(compared), equal, probability)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 
+from nyc311_assets.pipeline.accounts import DayAccount, KeyAudit, PartitionCounts
 from nyc311_assets.pipeline.checks.history import SILVER_HISTORY_CHECKS
 from nyc311_assets.pipeline.checks.spec import DATA_ENGINEERING, CheckSpec, Verdict, names
-from nyc311_assets.pipeline.silver import DayAccount, KeyAudit, PartitionCounts
 
 UNIQUE_KEYS = CheckSpec(
     "unique_keys",
@@ -50,6 +51,7 @@ def check_silver(
     rows_in_bronze: int,
     audit: KeyAudit,
     accounts: Collection[DayAccount],
+    held_back: Collection[date] = (),
 ) -> tuple[Verdict, ...]:
     """Verdicts on one partition of a refinement and on the keys of the whole run.
 
@@ -58,6 +60,7 @@ def check_silver(
         rows_in_bronze: What bronze.batches says its newest batch landed.
         audit: The published table over the run's request dates.
         accounts: The partition's request dates of which this is the newest pull.
+        held_back: Its request dates that are kept out of silver.
     """
     wrong = [account.request_date for account in accounts if not account.adds_up]
     accounted = counts.rows_kept + counts.rows_superseded + counts.rows_rejected
@@ -91,6 +94,7 @@ def check_silver(
                 "rows_at_source": sum(account.rows_at_source for account in accounts),
                 "requests_in_silver": sum(account.requests_in_silver for account in accounts),
                 "days_that_do_not_add_up": names(wrong),
+                "days_held_back": names(held_back),
                 "rows_in_bronze": rows_in_bronze,
                 "rows_kept": counts.rows_kept,
                 "rows_superseded": counts.rows_superseded,

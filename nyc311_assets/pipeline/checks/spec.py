@@ -54,6 +54,11 @@ class Verdict:
     suspect_days: Mapping[date, str] = field(default_factory=dict)
 
 
+def not_judged(spec: CheckSpec, why: str) -> Verdict:
+    """A verdict where there is nothing to judge yet: it passes, and says so."""
+    return Verdict(spec, passed=True, figures={"judged": False, "why": why})
+
+
 def names(days: Iterable[date]) -> str:
     """Days as one line of a figure."""
     return ", ".join(day.isoformat() for day in days)

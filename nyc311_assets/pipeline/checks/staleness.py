@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 
-from nyc311_assets.pipeline.batches import PulledDay
 from nyc311_assets.pipeline.checks.spec import SOURCE_STEWARD, CheckSpec, Verdict
 from nyc311_assets.pipeline.cities import City
+from nyc311_assets.pipeline.pulls import PulledDay
 
 NOT_STALE = CheckSpec(
     "not_stale",

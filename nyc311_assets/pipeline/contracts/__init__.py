@@ -5,9 +5,20 @@ docs/tables.md show them.
 """
 
 from nyc311_assets.pipeline.contracts.bronze import BATCHES, RAW_311
-from nyc311_assets.pipeline.contracts.gold import DAILY_COUNTS
+from nyc311_assets.pipeline.contracts.gold import DAILY_COUNTS, SERIES
+from nyc311_assets.pipeline.contracts.ml import (
+    ANOMALIES,
+    EPISODES,
+    FORECASTS,
+    MODEL_VERSIONS,
+    MODELS,
+    ORIGINS,
+    SERVING,
+)
+from nyc311_assets.pipeline.contracts.ops import ALERTS
 from nyc311_assets.pipeline.contracts.schema import Column, TableContract
 from nyc311_assets.pipeline.contracts.silver import (
+    CLASSIFICATIONS,
     DAYS,
     REJECTS,
     local_name,
@@ -16,11 +27,21 @@ from nyc311_assets.pipeline.contracts.silver import (
 )
 
 __all__ = [
+    "ALERTS",
+    "ANOMALIES",
     "BATCHES",
+    "CLASSIFICATIONS",
     "DAILY_COUNTS",
     "DAYS",
+    "EPISODES",
+    "FORECASTS",
+    "MODELS",
+    "MODEL_VERSIONS",
+    "ORIGINS",
     "RAW_311",
     "REJECTS",
+    "SERIES",
+    "SERVING",
     "Column",
     "TableContract",
     "local_name",

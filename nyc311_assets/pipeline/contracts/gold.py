@@ -1,4 +1,4 @@
-"""The table of gold."""
+"""The tables of gold."""
 
 from __future__ import annotations
 
@@ -37,4 +37,27 @@ DAILY_COUNTS = TableContract(
     key=("request_date", "complaint_type", "borough", "agency"),
     clustered_by=("request_date",),
     properties=CHANGE_FEED,
+)
+
+SERIES = TableContract(
+    name="gold.series",
+    description="The series that are forecast, at every level.",
+    columns=(
+        Column("series", "STRING", "Its name, made of what it counts", nullable=False),
+        Column(
+            "level",
+            "STRING",
+            "city, borough, agency, type, type_borough or leaf (type, borough and agency)",
+            nullable=False,
+        ),
+        Column("complaint_type", "STRING", "Complaint type; null for all"),
+        Column("borough", "STRING", "Borough; null for all"),
+        Column("agency", "STRING", "Agency's code; null for all"),
+        Column("volume", "DOUBLE", "Requests a day, newest 28 complete days", nullable=False),
+        Column("tier", "STRING", "Volume tier, requests a day", nullable=False),
+        Column("first_day", "DATE", "First day with a request", nullable=False),
+        Column("last_day", "DATE", "Last complete day with a request", nullable=False),
+        Column("is_active", "BOOLEAN", "Has had a request of late", nullable=False),
+    ),
+    key=("series",),
 )

@@ -87,6 +87,12 @@ def silver_requests(city: City) -> TableContract:
         Column("first_seen", "DATE", "First ingestion date with this request", nullable=False),
         Column("last_changed", "DATE", "Ingestion date that brought this content", nullable=False),
         Column(
+            "classified_since",
+            "DATE",
+            "First ingestion date with this complaint type and agency; null in a row from before it "
+            "was kept",
+        ),
+        Column(
             "is_current",
             "BOOLEAN",
             "The newest whole pull of its day brings it as a sound row; false: deleted at the "
@@ -116,7 +122,7 @@ def silver_requests(city: City) -> TableContract:
     )
 
 
-_MERGED = frozenset({"first_seen", "last_changed", "is_current"})
+_MERGED = frozenset({"first_seen", "last_changed", "classified_since", "is_current"})
 
 
 def typed_rows(city: City) -> TableContract:
@@ -199,5 +205,21 @@ DAYS = TableContract(
         ),
     ),
     key=("request_date",),
+    properties={"delta.enableDeletionVectors": "true"},
+)
+
+CLASSIFICATIONS = TableContract(
+    name="silver.classifications",
+    description="One row per classification of a request that has had several.",
+    columns=(
+        Column("unique_key", "STRING", "The request's key at the source", nullable=False),
+        Column("complaint_type", "STRING", "As in silver.requests", nullable=False),
+        Column("agency", "STRING", "As in silver.requests", nullable=False),
+        Column(
+            "since", "DATE", "First ingestion date with this classification of it", nullable=False
+        ),
+    ),
+    key=("unique_key", "complaint_type", "agency"),
+    clustered_by=("unique_key",),
     properties={"delta.enableDeletionVectors": "true"},
 )

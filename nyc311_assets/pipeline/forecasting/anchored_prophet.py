@@ -21,6 +21,8 @@ from nyc311_assets.pipeline.forecasting.settings import DEFAULT, ModelSettings
 
 # A fit serves this many days, being put at each day's level, until the next one.
 REFIT_DAYS = 7
+# It can serve for this long when what follows it is refused or taken back.
+LONGEST_SERVICE_DAYS = 35
 _LEAST_DAYS = 14
 # Of the mean: a shape cannot be zero or negative where counts are divided by it.
 _LEAST_SHARE = 0.05
@@ -184,7 +186,7 @@ def fit_prophet(
     """
     chosen = tuple((settings or {}).get(name, DEFAULT) for name in series)
     known_days = past.values.shape[1]
-    days = pd.date_range(past.first_day, periods=known_days + REFIT_DAYS + horizon)
+    days = pd.date_range(past.first_day, periods=known_days + LONGEST_SERVICE_DAYS + horizon)
     expected = np.full((len(series), len(days)), np.nan)
     failed: dict[str, str] = {}
     models: dict[str, str] = {}

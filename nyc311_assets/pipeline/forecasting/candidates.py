@@ -48,7 +48,7 @@ def point_forecasts(
         panel: What is known at as_of, and nothing later.
         holidays: Day -> name, over the panel and the days ahead.
         horizon: Days ahead.
-        fits: The last training's Prophet fits, of at most `REFIT_DAYS` before; the closed form of
+        fits: The last training's Prophet fits, of at most `LONGEST_SERVICE_DAYS` before; the closed form of
             the default settings stands in for series that are not among them.
         models: Which candidates.
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
-from nyc311_assets.pipeline.forecasting.arrays import Flags, Floats
+from nyc311_assets.pipeline.forecasting.arrays import Flags, Floats, Integers
 from nyc311_assets.pipeline.forecasting.candidates import LEVEL_PROFILE, PROPHET
 from nyc311_assets.pipeline.forecasting.panel import Panel
 from nyc311_assets.pipeline.forecasting.past import PastForecasts
@@ -27,21 +30,50 @@ def served_by_prophet(panel: Panel, past: PastForecasts, volume: Floats) -> Flag
         past: Earlier origins.
         volume: Requests a day, by series.
     """
-    nobody = np.zeros(len(panel.series), dtype=bool)
-    if PROPHET not in past.forecasts or past.horizon < FOLD_DAYS:
-        return nobody
+    errors = fold_errors(panel, past)
+    if PROPHET not in errors.mean:
+        return np.zeros(len(panel.series), dtype=bool)
+    wins = errors.mean[PROPHET] <= errors.mean[LEVEL_PROFILE]
+    return np.asarray((volume >= PROPHET_VOLUME) & (errors.folds >= LEAST_FOLDS) & wins)
+
+
+@dataclass(frozen=True, eq=False)
+class FoldErrors:
+    """Mean absolute errors 1 to 7 days ahead, over the days that all candidates have forecast.
+
+    Attributes:
+        folds: Weekly folds that have come, by series.
+        mean: Candidate -> requests a day, by series; NaN without a fold. Empty without any fold.
+    """
+
+    folds: Integers
+    mean: Mapping[str, Floats]
+
+
+def fold_errors(panel: Panel, past: PastForecasts) -> FoldErrors:
+    """The errors of the candidates over the newest weekly folds that have wholly come.
+
+    Args:
+        panel: What is known, up to as_of and no further.
+        past: Earlier origins, of the panel's series.
+    """
     newest = panel.values.shape[1] - 1
     wanted = {newest - FOLD_DAYS * (fold + 1) for fold in range(FOLDS)}
     rows = [row for row, day in enumerate(past.origins) if panel.column(day) in wanted]
-    if len(rows) < LEAST_FOLDS:
-        return nobody
-    actuals = past.actuals(panel)[rows, :, :FOLD_DAYS]
-    errors = {
-        model: np.abs(past.forecasts[model][rows, :, :FOLD_DAYS] - actuals)
-        for model in (PROPHET, LEVEL_PROFILE)
-    }
+    if PROPHET not in past.forecasts or past.horizon < FOLD_DAYS or not rows:
+        return FoldErrors(np.zeros(len(panel.series), dtype=np.int64), {})
+    folds = past.part(rows, FOLD_DAYS)
+    actuals = folds.actuals(panel)
+    errors = {model: np.abs(folds.forecasts[model] - actuals) for model in (PROPHET, LEVEL_PROFILE)}
     both = ~np.isnan(errors[PROPHET]) & ~np.isnan(errors[LEVEL_PROFILE])
-    sums = {model: np.where(both, each, 0.0).sum(axis=(0, 2)) for model, each in errors.items()}
-    folds = both.any(axis=2).sum(axis=0)
-    wins = sums[PROPHET] <= sums[LEVEL_PROFILE]
-    return np.asarray((volume >= PROPHET_VOLUME) & (folds >= LEAST_FOLDS) & wins)
+    days = both.sum(axis=(0, 2))
+    mean = {
+        model: np.divide(
+            np.where(both, each, 0.0).sum(axis=(0, 2)),
+            days,
+            out=np.full(days.shape, np.nan),
+            where=days > 0,
+        )
+        for model, each in errors.items()
+    }
+    return FoldErrors(both.any(axis=2).sum(axis=0), mean)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nyc311_assets.pipeline.days import days_between
-from nyc311_assets.pipeline.forecasting.anchored_prophet import REFIT_DAYS, ProphetFits
+from nyc311_assets.pipeline.forecasting.anchored_prophet import LONGEST_SERVICE_DAYS, ProphetFits
 from nyc311_assets.pipeline.forecasting.arrays import Flags, Floats, Integers
 from nyc311_assets.pipeline.forecasting.bands import bands, calibrate
 from nyc311_assets.pipeline.forecasting.candidates import LEVEL_PROFILE, PROPHET, point_forecasts
@@ -27,6 +27,8 @@ LEAST_ORIGIN_DAYS = 14
 SILENT_DAYS = 28
 RELIABLE_ORIGINS = 60
 RECENT_MEAN = "recent_mean"
+# In the reason of a series that is skipped as its history is short.
+YOUNG = "days of history"
 
 COLUMNS = (
     "series", "as_of", "ds", "horizon", "yhat", "lo80", "hi80", "lo95", "hi95", "model",
@@ -126,7 +128,7 @@ def issue(
 
 
 def _usable(fits: ProphetFits | None, origin: date) -> ProphetFits | None:
-    if fits is None or not 0 <= (origin - fits.trained_on).days <= REFIT_DAYS:
+    if fits is None or not 0 <= (origin - fits.trained_on).days <= LONGEST_SERVICE_DAYS:
         return None
     return fits
 
@@ -138,7 +140,7 @@ def _skipped(known: Panel) -> dict[str, str]:
     skipped: dict[str, str] = {}
     for name, days, newest in zip(known.series, count, recent, strict=True):
         if days < LEAST_HISTORY_DAYS:
-            skipped[name] = f"{days} days of history; {LEAST_HISTORY_DAYS} are needed"
+            skipped[name] = f"{days} {YOUNG}; {LEAST_HISTORY_DAYS} are needed"
         elif newest == 0:
             skipped[name] = f"no known day among the last {SILENT_DAYS}"
     return skipped

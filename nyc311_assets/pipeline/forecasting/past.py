@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -77,6 +77,16 @@ class PastForecasts:
         count = sum(origin <= as_of for origin in self.origins)
         kept = {model: each[:count] for model, each in self.forecasts.items()}
         return PastForecasts(self.series, self.horizon, self.origins[:count], kept)
+
+    def part(self, rows: Sequence[int], horizon: int) -> PastForecasts:
+        """The forecasts of some origins, by number, up to so many days ahead."""
+        ahead = min(horizon, self.horizon)
+        return PastForecasts(
+            self.series,
+            ahead,
+            tuple(self.origins[row] for row in rows),
+            {model: each[list(rows), :, :ahead] for model, each in self.forecasts.items()},
+        )
 
     def targets(self, panel: Panel) -> Integers:
         """The panel's column that each forecast is for, origins x horizon."""

@@ -80,7 +80,12 @@ def open_study(storage: str | BaseStorage | None, name: str, seed: int) -> optun
 
 
 def search(
-    study: optuna.Study, evaluate: Evaluator, *, trials: int = TRIALS, batch: int = 4
+    study: optuna.Study,
+    evaluate: Evaluator,
+    *,
+    trials: int = TRIALS,
+    batch: int = 4,
+    on_batch: Callable[[optuna.Study], None] = lambda _: None,
 ) -> Found:
     """Run what is missing of a study, the default settings first.
 
@@ -89,6 +94,7 @@ def search(
         evaluate: Gives the losses of a batch of settings, in parallel if it can.
         trials: How many trials the study is to have.
         batch: Trials to ask for at once.
+        on_batch: Called after each batch, to keep what is known by then.
 
     Raises:
         NothingFound: No trial succeeded.
@@ -105,6 +111,7 @@ def search(
                 study.tell(trial, float(loss))
             else:
                 study.tell(trial, state=TrialState.FAIL)
+        on_batch(study)
     ended = _ended(study)
     done = [trial for trial in ended if trial.state == TrialState.COMPLETE]
     if not done:
@@ -146,19 +153,33 @@ def fold_losses(
         One loss for each origin: the mean over series of the mean absolute error over the mean
         absolute difference from the same weekday a week before; NaN where no series can be fitted.
     """
-    difference = np.abs(panel.values[:, FOLD_DAYS:] - panel.values[:, :-FOLD_DAYS])
-    known = np.maximum((~np.isnan(difference)).sum(axis=1), 1)
-    scale = np.nansum(difference, axis=1) / known
-    losses = np.full(len(origins), np.nan)
-    for place, origin in enumerate(origins):
-        past = panel.until(origin)
+
+    def forecast(past: Panel) -> Floats:
         fits = fit_prophet(
             history(past, holidays),
             panel.series,
             FOLD_DAYS,
             dict.fromkeys(panel.series, settings),
         )
-        point = point_forecasts(past, holidays, FOLD_DAYS, fits, models=(PROPHET,))[PROPHET]
+        return point_forecasts(past, holidays, FOLD_DAYS, fits, models=(PROPHET,))[PROPHET]
+
+    return losses_of(panel, origins, forecast)
+
+
+def losses_of(panel: Panel, origins: Sequence[date], forecast: Callable[[Panel], Floats]) -> Floats:
+    """The same loss of any way to forecast `FOLD_DAYS` from what was known at an origin.
+
+    Args:
+        panel: What is known.
+        origins: See `fold_origins`.
+        forecast: What was known at an origin -> requests a day, series x `FOLD_DAYS`.
+    """
+    difference = np.abs(panel.values[:, FOLD_DAYS:] - panel.values[:, :-FOLD_DAYS])
+    known = np.maximum((~np.isnan(difference)).sum(axis=1), 1)
+    scale = np.nansum(difference, axis=1) / known
+    losses = np.full(len(origins), np.nan)
+    for place, origin in enumerate(origins):
+        point = forecast(panel.until(origin))
         first = panel.column(origin) + 1
         error = np.abs(panel.values[:, first : first + FOLD_DAYS] - point)
         days = (~np.isnan(error)).sum(axis=1)

@@ -14,7 +14,7 @@ from nyc311_assets.pipeline.checks.composition import DayValues
 from nyc311_assets.pipeline.checks.lateness import LATEST_DAYS, Arrivals
 from nyc311_assets.pipeline.checks.nulls import DayNulls, NullCounts
 from nyc311_assets.pipeline.cities import NEW_YORK
-from nyc311_assets.pipeline.profiles import VOCABULARY_COLUMNS, nullable_columns
+from nyc311_assets.pipeline.profiles.silver import VOCABULARY_COLUMNS, nullable_columns
 
 Arrived = dict[date, dict[date, int]]
 

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from nyc311_assets.pipeline.batches import Batch, Provenance, PulledDay
 from nyc311_assets.pipeline.checks.fields import check_fields, field_differences
 from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.pulls import Batch, Provenance, PulledDay
 
 LAST_OF_OLD, FIRST_OF_NEW = date(2019, 12, 31), date(2020, 1, 1)
 OLD, NEW = (dataset.dataset_id for dataset in NEW_YORK.datasets)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from nyc311_assets.pipeline.batches import Batch, PulledDay
 from nyc311_assets.pipeline.checks import Verdict
 from nyc311_assets.pipeline.checks.history import (
     SilverProfile,
@@ -20,6 +19,7 @@ from nyc311_assets.pipeline.checks.history import (
     suspect_days,
 )
 from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.pulls import Batch, PulledDay
 from nyc311_assets_tests.pipeline.checks.daily import Days, bad_feed, doubled, synthetic_days
 
 PARTITION = date(2025, 5, 14)

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from nyc311_assets.pipeline.batches import newest_pulls
 from nyc311_assets.pipeline.checks.composition import RejectCounts
 from nyc311_assets.pipeline.checks.history import check_silver_history
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import (
+    BATCHES,
     DAILY_COUNTS,
     RAW_311,
     REJECTS,
@@ -21,18 +23,16 @@ from nyc311_assets.pipeline.contracts import (
     silver_requests,
 )
 from nyc311_assets.pipeline.landing import LandedRows, landed_rows
-from nyc311_assets.pipeline.profiles import (
-    Pull,
+from nyc311_assets.pipeline.profiles.silver import (
     arrivals,
-    daily_types,
     day_nulls,
     day_values,
     nullable_columns,
-    pulls,
     reject_counts,
     silver_profile,
-    types_with_history,
 )
+from nyc311_assets.pipeline.profiles.types import daily_types, types_with_history
+from nyc311_assets.pipeline.pulls import Pull
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets.pipeline.versions import exists
 from nyc311_assets_tests.pipeline.rows import PulledRow, land
@@ -139,7 +139,7 @@ def lakehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def known(spark: SparkSession, lakehouse: Lakehouse) -> dict[date, Pull]:
-    return pulls(spark, lakehouse, day(0), day(11))
+    return newest_pulls(Table(spark, lakehouse, BATCHES), day(0), day(11))
 
 
 def test_gold_gives_the_types_of_complete_days_in_a_span(
@@ -230,7 +230,7 @@ def test_a_lakehouse_without_history_gives_verdicts_that_pass_and_say_so(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     empty = Lakehouse(str(tmp_path))
-    known = pulls(spark, empty, day(0), day(1))
+    known = newest_pulls(Table(spark, empty, BATCHES).create(), day(0), day(1))
     profile = silver_profile(spark, empty, NEW_YORK, [day(1)], known)
     verdicts = check_silver_history(NEW_YORK, profile, day(1), [])
     assert all(verdict.passed and "not_judged" in verdict.figures for verdict in verdicts)

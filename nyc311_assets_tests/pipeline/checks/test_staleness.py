@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nyc311_assets.pipeline.batches import PulledDay
 from nyc311_assets.pipeline.checks.staleness import check_not_stale, publication_due
 from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.pulls import PulledDay
 
 REACH = datetime(2026, 5, 10, 2, 5)
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from nyc311_assets.pipeline.checks.volume import (
     check_volume,
     type_moves,
 )
+from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets_tests.pipeline.checks.daily import (
     Days,
     bad_feed,
@@ -48,7 +51,7 @@ def test_isaias_is_neither_doubled_nor_an_unusual_volume_nor_a_broken_feed(storm
     assert found.total_ratio > 4
     assert 0.9 < found.typical_ratio < 1.1
     assert check_not_doubled(storm, [ISAIAS]).passed
-    assert check_volume(storm, ISAIAS).passed
+    assert check_volume(NEW_YORK, storm, ISAIAS).passed
     assert check_types(storm, ISAIAS).passed
     assert "Damaged Tree" in type_moves(storm, ISAIAS).risen
 
@@ -81,8 +84,8 @@ def test_a_day_doubled_but_for_one_row_in_twenty_is_found_by_its_level(city: Day
 
 def test_half_a_feed_is_named_in_figures(city: Days) -> None:
     day = max(city)
-    assert check_volume(city, day).passed
-    verdict = check_volume(with_day(city, day, half(city, day)), day)
+    assert check_volume(NEW_YORK, city, day).passed
+    verdict = check_volume(NEW_YORK, with_day(city, day, half(city, day)), day)
     assert not verdict.passed
     assert verdict.spec.severity == "WARN"
     ratio = verdict.figures["typical_ratio"]
@@ -96,7 +99,37 @@ def test_a_feed_without_half_of_its_types_is_found_by_its_total(city: Days) -> N
     by_size = sorted(city[day], key=lambda name: city[day][name])
     kept = {name: city[day][name] for name in by_size[: len(by_size) * 9 // 10]}
     assert sum(kept.values()) < sum(city[day].values()) / 2
-    assert not check_volume(with_day(city, day, kept), day).passed
+    assert not check_volume(NEW_YORK, with_day(city, day, kept), day).passed
+
+
+@pytest.mark.parametrize(
+    "day", [date(2020, 7, 3), date(2020, 9, 7), date(2020, 10, 12), date(2020, 11, 11)]
+)
+def test_a_real_holiday_passes_and_half_of_it_does_not(storm: Days, day: date) -> None:
+    verdict = check_volume(NEW_YORK, storm, day)
+    assert verdict.passed
+    assert verdict.figures["holiday"] == NEW_YORK.holidays(day, day)[day]
+    assert not check_volume(NEW_YORK, with_day(storm, day, half(storm, day)), day).passed
+
+
+def test_only_where_a_day_is_a_holiday_is_it_compared_with_sundays(storm: Days) -> None:
+    columbus_day = date(2020, 10, 12)
+    elsewhere = replace(NEW_YORK, country="GB")
+    verdict = check_volume(elsewhere, storm, columbus_day)
+    assert not verdict.passed
+    assert "holiday" not in verdict.figures
+
+
+def test_veterans_day_of_the_synthetic_city_is_no_broken_feed_and_half_of_it_is() -> None:
+    veterans_day = date(2026, 11, 11)
+    days = synthetic_days(date(2026, 9, 1), 72)
+    verdict = check_volume(NEW_YORK, days, veterans_day)
+    assert verdict.passed
+    names = ("typical_ratio", "lowest_ratio", "typical_ratio_as_a_sunday")
+    ratio, lowest, as_a_sunday = (float(verdict.figures[name]) for name in names)
+    assert ratio < lowest < as_a_sunday
+    spoiled = with_day(days, veterans_day, half(days, veterans_day))
+    assert not check_volume(NEW_YORK, spoiled, veterans_day).passed
 
 
 def test_a_storm_moves_few_types_and_a_broken_feed_many(city: Days) -> None:
@@ -124,7 +157,7 @@ def test_without_enough_history_a_day_passes_and_the_verdict_says_that_it_was_no
 ) -> None:
     day = min(city) + timedelta(days=20)
     young = {each: counts for each, counts in city.items() if each <= day}
-    for check in (check_volume, check_types):
+    for check in (partial(check_volume, NEW_YORK), check_types):
         verdict = check(young, day)
         assert verdict.passed
         assert verdict.figures["not_judged"] == "too little history"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -30,16 +29,20 @@ def test_a_check_is_quiet_on_real_days(walks: dict[tuple[str, str], Walk], name:
     assert len(alarms) <= judged / 100, alarms
 
 
-def test_a_rainy_holiday_is_the_only_good_day_whose_volume_is_not_as_usual(
+def test_on_no_good_day_be_it_a_holiday_is_the_volume_unusual(
     walks: dict[tuple[str, str], Walk],
 ) -> None:
-    assert walks["volume_as_usual", "15 types"].alarms == (date(2020, 10, 12),)
+    assert [result.alarms for (name, _), result in walks.items() if name == "volume_as_usual"] == [
+        (),
+        (),
+        (),
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "series", "trouble", "share"),
     [
-        ("volume_as_usual", "10 categories", "half a feed", 0.9),
+        ("volume_as_usual", "10 categories", "half a feed", 0.87),
         ("volume_as_usual", "10 categories", "doubled", 1.0),
         ("volume_as_usual", "15 types", "half a feed", 0.85),
         ("volume_as_usual", "15 types", "doubled", 0.85),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 from nyc311_assets.pipeline.checks.levels import LEVEL_HISTORY_DAYS, DailyTypes
 from nyc311_assets.pipeline.checks.repeats import check_not_flat_lined
 from nyc311_assets.pipeline.checks.spec import Verdict
 from nyc311_assets.pipeline.checks.volume import check_not_doubled, check_types, check_volume
+from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets_tests.pipeline.checks.daily import (
     Days,
     Trouble,
@@ -28,7 +30,7 @@ from nyc311_assets_tests.pipeline.checks.daily import (
 Check = Callable[[DailyTypes, date], Verdict]
 
 CHECKS: Mapping[str, Check] = {
-    "volume_as_usual": check_volume,
+    "volume_as_usual": partial(check_volume, NEW_YORK),
     "not_flat_lined": lambda days, day: check_not_flat_lined(days, [day]),
     "not_doubled": lambda days, day: check_not_doubled(days, [day]),
     "types_as_usual": check_types,

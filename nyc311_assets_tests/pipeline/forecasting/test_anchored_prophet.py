@@ -8,7 +8,7 @@ from prophet.serialize import model_from_json
 
 from nyc311_assets.pipeline.forecasting import anchored_prophet
 from nyc311_assets.pipeline.forecasting.anchored_prophet import (
-    REFIT_DAYS,
+    LONGEST_SERVICE_DAYS,
     ProphetFits,
     fit_prophet,
     join_fits,
@@ -35,7 +35,7 @@ def test_the_closed_form_is_what_prophet_fits() -> None:
 
 def test_fits_serve_the_week_after_them_at_each_days_level() -> None:
     fits = fit_prophet(history(PANEL.until(PANEL.day(79)), {}), PANEL.series, 30)
-    for day in range(80, 80 + REFIT_DAYS):
+    for day in range(80, 80 + LONGEST_SERVICE_DAYS):
         known = PANEL.until(PANEL.day(day))
         fitted = point_forecasts(known, {}, 30, fits)[PROPHET]
         closed = point_forecasts(known, {}, 30)[PROPHET]

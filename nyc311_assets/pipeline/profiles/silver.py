@@ -1,15 +1,14 @@
-"""The figures that the checks with history compare: small, and few queries."""
+"""What silver holds of a run's days and of those before: values, nulls, rejects and arrivals."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nyc311_assets.pipeline.batches import PulledDay
+from nyc311_assets.pipeline.batches import newest_pulls
 from nyc311_assets.pipeline.checks.composition import (
     VOCABULARY_HISTORY_DAYS,
     DayValues,
@@ -17,18 +16,17 @@ from nyc311_assets.pipeline.checks.composition import (
 )
 from nyc311_assets.pipeline.checks.history import SilverProfile
 from nyc311_assets.pipeline.checks.lateness import LATEST_DAYS, Arrivals
-from nyc311_assets.pipeline.checks.levels import LEVEL_HISTORY_DAYS, complete_days
+from nyc311_assets.pipeline.checks.levels import complete_days
 from nyc311_assets.pipeline.checks.nulls import NullCounts
 from nyc311_assets.pipeline.checks.shares import SHARE_HISTORY_DAYS
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import (
     BATCHES,
-    DAILY_COUNTS,
     REJECTS,
     silver_requests,
 )
+from nyc311_assets.pipeline.pulls import Pull
 from nyc311_assets.pipeline.tables import Lakehouse, Table
-from nyc311_assets.pipeline.versions import exists
 
 VOCABULARY_COLUMNS = ("complaint_type", "agency", "borough", "status")
 _FIRST_SEEN = "first_seen"
@@ -39,102 +37,13 @@ _LIVED_WITHIN = timedelta(hours=36)
 _FILLED_LATER = ("status", "resolution_description")
 
 
-@dataclass(frozen=True, slots=True)
-class Pull:
-    """One ingestion date in bronze.batches.
-
-    Attributes:
-        batch_id: Its newest whole batch.
-        days: The request dates of that batch, oldest first.
-        first_pulled_at: When its first whole batch began, aware.
-    """
-
-    batch_id: str
-    days: tuple[PulledDay, ...]
-    first_pulled_at: datetime
-
-
-def daily_types(
-    spark: SparkSession, lakehouse: Lakehouse, first: date, last: date
-) -> dict[date, dict[str, int]]:
-    """Requests per complete request date and complaint type, from gold.daily_counts.
-
-    A lakehouse without gold has none.
-    """
-    counts = Table(spark, lakehouse, DAILY_COUNTS)
-    if not exists(counts):
-        return {}
-    rows = (
-        counts.read()
-        .where(F.col("request_date").between(first, last) & F.col("is_complete"))
-        .groupBy("request_date", "complaint_type")
-        .agg(F.sum("requests").alias("requests"))
-    )
-    days: dict[date, dict[str, int]] = {}
-    for row in rows.collect():
-        if row["requests"]:
-            days.setdefault(row["request_date"], {})[row["complaint_type"]] = row["requests"]
-    return days
-
-
-def types_with_history(
-    spark: SparkSession, lakehouse: Lakehouse, request_dates: Collection[date]
-) -> dict[date, dict[str, int]]:
-    """`daily_types` of some request dates and of the days before that their level looks back on."""
-    first = min(request_dates) - timedelta(days=LEVEL_HISTORY_DAYS)
-    return daily_types(spark, lakehouse, first, max(request_dates))
-
-
-def pulls(spark: SparkSession, lakehouse: Lakehouse, first: date, last: date) -> dict[date, Pull]:
-    """The pulls of a span of ingestion dates, from bronze.batches."""
-    rows = (
-        Table(spark, lakehouse, BATCHES)
-        .create()
-        .read()
-        .where(F.col("ingestion_date").between(first, last))
-        .select(
-            "ingestion_date",
-            "batch_id",
-            # A collected TIMESTAMP is naive in the client's own zone.
-            F.unix_micros("ingested_at").alias("pulled_us"),
-            "request_date",
-            "rows_expected",
-            "rows_landed",
-            "source_reach",
-            "held_back",
-        )
-        .collect()
-    )
-    batches: dict[date, dict[tuple[int, str], list[PulledDay]]] = {}
-    for row in rows:
-        batch = batches.setdefault(row["ingestion_date"], {})
-        batch.setdefault((row["pulled_us"], row["batch_id"]), []).append(
-            PulledDay(
-                row["request_date"],
-                row["rows_expected"],
-                row["rows_landed"],
-                row["ingestion_date"],
-                row["source_reach"],
-                held_back=row["held_back"],
-            )
-        )
-    return {
-        ingestion_date: Pull(
-            batch_id=max(found)[1],
-            days=tuple(sorted(found[max(found)], key=lambda day: day.request_date)),
-            first_pulled_at=datetime.fromtimestamp(min(found)[0] / 1_000_000, UTC),
-        )
-        for ingestion_date, found in batches.items()
-    }
-
-
 def pulls_with_history(
     spark: SparkSession, lakehouse: Lakehouse, ingestion_dates: Collection[date]
 ) -> dict[date, Pull]:
-    """`pulls` of some partitions and of the days before that silver's checks look back on."""
+    """The pulls of some partitions and of the days before that silver's checks look back on."""
     # One day more: whether the first of them was a daily pull shows by the one before it.
     first = min(ingestion_dates) - timedelta(days=SHARE_HISTORY_DAYS + 1)
-    return pulls(spark, lakehouse, first, max(ingestion_dates))
+    return newest_pulls(Table(spark, lakehouse, BATCHES).create(), first, max(ingestion_dates))
 
 
 def reject_counts(

@@ -1,0 +1,1 @@
+"""The figures that the checks with history compare: small, and few queries."""

@@ -1,0 +1,210 @@
+"""The ledger of alerts, ops.alerts: a Delta table that this machine reads and writes by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import stamina
+from deltalake import CommitProperties, DeltaTable, Field, Schema
+from deltalake.exceptions import CommitFailedError
+from deltalake.schema import PrimitiveType
+
+from nyc311_assets.pipeline.contracts import ALERTS, Column
+from nyc311_assets.resources.ledger_episodes import newest_excess, read_rows
+from nyc311_assets.resources.ledger_rows import Alert, Delivery, from_row, to_row
+
+_DELTA_TYPES = {
+    "STRING": "string",
+    "TIMESTAMP": "timestamp",
+    "DATE": "date",
+    "DOUBLE": "double",
+    "BOOLEAN": "boolean",
+}
+_MOST_FILES = 50
+
+Change = Callable[[Sequence[Alert]], Iterable[Alert]]
+
+
+class UnknownAlert(LookupError):
+    """There is no alert of this id, and none on an episode or run of this id."""
+
+
+class Ledger:
+    """Reads and writes ops.alerts.
+
+    Every write is read, decide, commit: a commit succeeds only on the very version that was read,
+    and otherwise all three are done again. So writers at the same time, in whatever process, act
+    one after the other; none loses what another wrote, and no row is there twice.
+    """
+
+    def __init__(self, lakehouse_url: str) -> None:
+        """Describe a ledger; the table is made by the first write.
+
+        Args:
+            lakehouse_url: Root of the tables: a folder, or s3://… with AWS_* in the environment.
+        """
+        self._lakehouse_url = lakehouse_url.rstrip("/")
+        self.url = f"{self._lakehouse_url}/{ALERTS.name.replace('.', '/')}"
+
+    def read(self) -> list[Alert]:
+        """All alerts, oldest first."""
+        if not DeltaTable.is_deltatable(self.url):
+            return []
+        return _alerts(DeltaTable(self.url))
+
+    def transact(self, change: Change) -> list[Alert]:
+        """Add and replace alerts.
+
+        Args:
+            change: Takes all alerts, oldest first, and returns those that are new or have changed.
+                It is called again when another writer was faster, so it must not act on anything
+                else.
+
+        Returns:
+            What it returned, now written.
+        """
+        if not DeltaTable.is_deltatable(self.url):
+            self._create()
+        for attempt in stamina.retry_context(
+            on=CommitFailedError, attempts=30, timeout=45, wait_initial=0.02, wait_max=1.0
+        ):
+            with attempt:
+                table = DeltaTable(self.url)
+                changed = list(change(_alerts(table)))
+                if changed:
+                    _merge(table, changed)
+        return changed
+
+    def add(self, decide: Change, channels: Iterable[str]) -> list[Alert]:
+        """Record new alerts, once: an id that is there stays as it is.
+
+        Args:
+            decide: Takes all alerts so far and returns what is new.
+            channels: Names of those that alerts with the outcome send are to reach.
+
+        Returns:
+            The alerts that were new.
+        """
+        names = tuple(channels)
+
+        def change(alerts: Sequence[Alert]) -> Iterable[Alert]:
+            known = {each.alert_id for each in alerts}
+            for alert in decide(alerts):
+                if alert.alert_id in known:
+                    continue
+                known.add(alert.alert_id)
+                is_sent = alert.outcome == "send"
+                yield replace(
+                    alert, deliveries={name: Delivery() for name in names} if is_sent else {}
+                )
+
+        return self.transact(change)
+
+    def acknowledge(
+        self, name: str, *, by: str, now: datetime, note: str | None = None
+    ) -> list[Alert]:
+        """Say that somebody is at it: its episode stays quiet until it worsens.
+
+        Args:
+            name: An alert's id, or that of the episode or run that it is about.
+            by: Who.
+            now: The present time, aware.
+            note: What they say.
+
+        Returns:
+            All alerts on the same subject, as they are now.
+
+        Raises:
+            UnknownAlert: There is none.
+        """
+        return self._say(
+            name, lambda each: replace(each, acknowledged_by=by, acknowledged_at=now), note
+        )
+
+    def mute(self, name: str, *, until: date, note: str | None = None) -> list[Alert]:
+        """Keep its episode quiet through a New York day, or until it worsens; see `acknowledge`."""
+        return self._say(name, lambda each: replace(each, muted_until=until), note)
+
+    def mark_false(
+        self, name: str, *, by: str, now: datetime, note: str | None = None
+    ) -> list[Alert]:
+        """Say that it is a false alarm: quiet until it worsens; see `acknowledge`."""
+        return self._say(
+            name, lambda each: replace(each, marked_false_by=by, marked_false_at=now), note
+        )
+
+    def compact(self) -> None:
+        """Put the many small files of many small writes together, once there are many."""
+        if not DeltaTable.is_deltatable(self.url):
+            return
+        table = DeltaTable(self.url)
+        if len(table.file_uris()) <= _MOST_FILES:
+            return
+        # A write that comes between makes this fail, and the next time will do.
+        try:
+            table.optimize.compact(commit_properties=CommitProperties(max_commit_retries=0))
+        except CommitFailedError:
+            return
+        table.vacuum(dry_run=False)
+
+    def _say(self, name: str, said: Callable[[Alert], Alert], note: str | None) -> list[Alert]:
+        def change(alerts: Sequence[Alert]) -> Iterable[Alert]:
+            subjects = {each.subject for each in alerts if name in (each.alert_id, each.subject)}
+            if not subjects:
+                raise UnknownAlert(
+                    f"There is no alert {name}, and none on an episode or run of this id: "
+                    "`nyc311 alert list --all` shows those that there are."
+                )
+            excess = {each: newest_excess(self._lakehouse_url, each) for each in subjects}
+            for each in alerts:
+                if each.subject in subjects:
+                    noted = excess[each.subject]
+                    yield replace(said(each), noted_excess=noted, note=note or each.note)
+
+        return self.transact(change)
+
+    def _create(self) -> None:
+        if "://" not in self.url:
+            Path(self.url).mkdir(parents=True, exist_ok=True)
+        DeltaTable.create(
+            self.url,
+            Schema([_field(column) for column in ALERTS.columns]),
+            mode="ignore",
+            name=ALERTS.name,
+            description=ALERTS.description,
+        )
+
+
+def _field(column: Column) -> Field:
+    return Field(
+        column.name,
+        PrimitiveType(_DELTA_TYPES[column.type]),
+        nullable=column.nullable,
+        metadata={"comment": column.description},
+    )
+
+
+def _alerts(table: DeltaTable) -> list[Alert]:
+    alerts = [from_row(row) for row in read_rows(table)]
+    return sorted(alerts, key=lambda each: (each.created_at, each.alert_id))
+
+
+def _merge(table: DeltaTable, alerts: Sequence[Alert]) -> None:
+    schema = pa.schema(table.schema().to_arrow())
+    rows = pa.Table.from_pylist([to_row(each) for each in alerts], schema=schema)
+    (
+        table.merge(
+            rows,
+            "target.alert_id = source.alert_id",
+            source_alias="source",
+            target_alias="target",
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
+        .when_matched_update_all()
+        .when_not_matched_insert_all()
+        .execute()
+    )

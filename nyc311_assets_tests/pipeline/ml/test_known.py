@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.ml.known import Known, NothingKnown, read_known
+from nyc311_assets.pipeline.tables import Lakehouse
+from nyc311_assets_tests.pipeline.ml.lake import counts, day, late_requests, write_gold
+
+pytestmark = pytest.mark.spark
+LEAF = ("Noise", "BRONX", "NYPD")
+NAME = "type: Noise | borough: BRONX"
+
+
+@pytest.fixture(scope="module")
+def lakehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
+    folder: Path = tmp_path_factory.mktemp("known")
+    found = Lakehouse(str(folder))
+    write_gold(spark, found, counts(40), incomplete=[day(39)])
+    late_requests(spark, found, LEAF, on=day(30), first_seen=day(33), number=3)
+    return found
+
+
+@pytest.fixture(scope="module")
+def known(spark: SparkSession, lakehouse: Lakehouse) -> Known:
+    return read_known(spark, lakehouse, NEW_YORK, [day(index) for index in range(28, 39)])
+
+
+def value(known: Known, as_of: int, on: int) -> float:
+    panel = known.until(day(as_of))
+    return float(panel.values[panel.series.index(NAME), on])
+
+
+def test_what_came_later_is_not_known_earlier(known: Known) -> None:
+    now = value(known, 38, 30)
+    assert value(known, 33, 30) == now
+    assert value(known, 32, 30) == now - 3
+    assert value(known, 30, 30) == now - 3
+    assert known.until(day(30)).last_day == day(30)
+
+
+def test_a_day_that_is_not_complete_is_not_known(known: Known) -> None:
+    assert known.complete_days[-1] == day(38)
+    with pytest.raises(NothingKnown, match="not complete"):
+        known.until(day(39))
+
+
+def test_features_are_those_that_were_known_then(known: Known) -> None:
+    def lag(as_of: int) -> float:
+        rows = known.features(day(as_of), days=3)
+        mine = rows[
+            (rows["request_date"] == day(31))
+            & (rows["complaint_type"] == LEAF[0])
+            & (rows["borough"] == LEAF[1])
+        ]
+        return float(mine["lag_1"].iloc[0])
+
+    assert lag(33) - lag(32) == 3
+    rows = known.features(day(32), days=3)
+    assert rows["request_date"].max() == day(32)
+    assert rows["request_date"].min() == day(30)
+
+
+def test_a_lag_never_holds_the_day_itself(known: Known) -> None:
+    rows = known.features(day(38), days=20)
+    is_mine = (rows["complaint_type"] == LEAF[0]) & (rows["borough"] == LEAF[1])
+    mine = rows[is_mine].sort_values("request_date")
+    assert np.array_equal(mine["lag_1"].iloc[1:], mine["requests"].iloc[:-1])
+    assert np.allclose(
+        mine["rolling_mean_7"].iloc[7:], mine["requests"].rolling(7).mean().shift(1).iloc[7:]
+    )
+
+
+def test_without_a_complete_day_the_remedy_is_named(
+    spark: SparkSession, lakehouse: Lakehouse
+) -> None:
+    with pytest.raises(NothingKnown, match="Materialize gold_daily_counts"):
+        read_known(spark, lakehouse, NEW_YORK, [day(-400)])
