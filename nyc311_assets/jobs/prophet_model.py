@@ -7,7 +7,8 @@ from pathlib import Path
 from nyc311_assets.jobs.session import Job, open_job
 from nyc311_assets.pipeline.checks.models import check_model
 from nyc311_assets.pipeline.checks.spec import Figure
-from nyc311_assets.pipeline.ml.modelling import Modelling, Served
+from nyc311_assets.pipeline.ml.modelling import Modelling
+from nyc311_assets.pipeline.ml.outcomes import Served
 from nyc311_assets.pipeline.ml.registry import ModelRegistry, RegistryPlace
 from nyc311_assets.pipeline.ml.studies import Studies
 from nyc311_assets.pipeline.ml.training import Policy

@@ -15,7 +15,7 @@ from nyc311_assets.pipeline.checks.spec import (
     names,
     not_judged,
 )
-from nyc311_assets.pipeline.ml.judging import JudgedDay
+from nyc311_assets.pipeline.ml.outcomes import JudgedDay
 
 LOOK_BACK_DAYS = 28
 MOST_ABOVE = 0.05

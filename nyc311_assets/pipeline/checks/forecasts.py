@@ -17,7 +17,7 @@ from nyc311_assets.pipeline.checks.spec import (
     not_judged,
 )
 from nyc311_assets.pipeline.ml.accuracy import AHEAD_DAYS, SUMS
-from nyc311_assets.pipeline.ml.issuing import IssuedDay
+from nyc311_assets.pipeline.ml.outcomes import IssuedDay
 
 LOOK_BACK_DAYS = 28
 LEAST_ORIGINS = 14

@@ -12,7 +12,7 @@ from nyc311_assets.pipeline.checks.spec import (
 )
 from nyc311_assets.pipeline.forecasting.anchored_prophet import LONGEST_SERVICE_DAYS
 from nyc311_assets.pipeline.forecasting.drift import MOST_RATIO
-from nyc311_assets.pipeline.ml.modelling import Served
+from nyc311_assets.pipeline.ml.outcomes import Served
 
 MOST_FAILED_SHARE = 0.05
 

@@ -18,6 +18,7 @@ from nyc311_assets.pipeline.forecasting.issue import HORIZON, YOUNG, Issued, iss
 from nyc311_assets.pipeline.forecasting.past import KEPT_ORIGINS
 from nyc311_assets.pipeline.ml.accuracy import AHEAD_DAYS, past_accuracy
 from nyc311_assets.pipeline.ml.known import Known, read_known
+from nyc311_assets.pipeline.ml.outcomes import IssuedDay
 from nyc311_assets.pipeline.ml.store import existing, read_origins, write_frame
 from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
@@ -29,37 +30,6 @@ _MEASURED_DAYS = 42
 
 class NoModel(LookupError):
     """There are no point forecasts of a day: prophet_model has not run for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedDay:
-    """The forecasts of one day.
-
-    Attributes:
-        as_of: The last day that was known.
-        partition: The daily partition that they belong to.
-        rows: Forecasts, a row for each series and day ahead.
-        series: Series that have one.
-        skipped: Series that have none though their history is long enough -> why.
-        young: Series whose history is too short.
-        by_model: Model -> series that it serves.
-        bad_rows: Rows whose numbers are not finite, ordered and zero or more.
-        short_series: Series without all days ahead.
-        total_7_days: Requests expected citywide over the next 7 days; None without that series.
-        is_new: Whether they were issued now, not before.
-    """
-
-    as_of: date
-    partition: date
-    rows: int
-    series: int
-    skipped: Mapping[str, str]
-    young: int
-    by_model: Mapping[str, int]
-    bad_rows: int
-    short_series: int
-    total_7_days: float | None
-    is_new: bool
 
 
 @dataclass(frozen=True, eq=False)

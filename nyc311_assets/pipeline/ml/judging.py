@@ -29,6 +29,7 @@ from nyc311_assets.pipeline.contracts import ANOMALIES, EPISODES, FORECASTS, SER
 from nyc311_assets.pipeline.forecasting.panel import Panel
 from nyc311_assets.pipeline.ml.contributors import contributors
 from nyc311_assets.pipeline.ml.known import Known, read_known
+from nyc311_assets.pipeline.ml.outcomes import JudgedDay
 from nyc311_assets.pipeline.ml.store import existing, write_frame
 from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
@@ -36,28 +37,6 @@ _HISTORY_DAYS = 28
 # Why a day that was forecast is not judged: the spread of the errors before it is not known yet.
 TOO_FEW_ERRORS = "too_few_errors"
 _FIELDS = tuple(Episode.__dataclass_fields__)
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedDay:
-    """The verdicts of one day.
-
-    Attributes:
-        ds: The day.
-        judged: Series with a verdict.
-        above: Of them, those above their 95 % band.
-        watch, confirmed: Those on watch, and confirmed, in either direction.
-        unjudged: Series without one -> why -> how many.
-        late_forecasts: Verdicts by a forecast that was not issued before the day.
-    """
-
-    ds: date
-    judged: int
-    above: int
-    watch: int
-    confirmed: int
-    unjudged: Mapping[str, int]
-    late_forecasts: int
 
 
 @dataclass(frozen=True, eq=False)

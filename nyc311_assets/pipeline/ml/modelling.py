@@ -30,7 +30,16 @@ from nyc311_assets.pipeline.forecasting.panel import Panel
 from nyc311_assets.pipeline.forecasting.past import KEPT_ORIGINS, PastForecasts
 from nyc311_assets.pipeline.forecasting.volume import recent_volume
 from nyc311_assets.pipeline.ml.known import Known, read_known
-from nyc311_assets.pipeline.ml.recording import Training, Version, read_versions, record
+from nyc311_assets.pipeline.ml.outcomes import (
+    CARRIED,
+    REFUSED,
+    TRAINED,
+    WAITING,
+    Served,
+    Trained,
+    Version,
+)
+from nyc311_assets.pipeline.ml.recording import Training, read_versions, record
 from nyc311_assets.pipeline.ml.registry import ModelRegistry, RegistryDown
 from nyc311_assets.pipeline.ml.store import existing, read_origins, write_frame, write_origins
 from nyc311_assets.pipeline.ml.studies import Studies
@@ -38,12 +47,10 @@ from nyc311_assets.pipeline.ml.training import (
     LEAST_TRAINING_DAYS,
     Incumbent,
     Policy,
-    Trained,
     train,
 )
 from nyc311_assets.pipeline.tables import Lakehouse, within
 
-TRAINED, REFUSED, CARRIED, WAITING = "trained", "refused", "carried", "waiting"
 WEEK = 7
 # After a drift the next training waits so long: its own days must come first.
 DRIFT_PAUSE_DAYS = 3
@@ -52,31 +59,6 @@ LEAST_DAYS_BETWEEN = 4
 # Holidays ahead of a registered model, which may be asked for any horizon.
 _HOLIDAYS_AHEAD_DAYS = 800
 _WRITTEN_ORIGINS = 30
-
-
-@dataclass(frozen=True, eq=False)
-class Served:
-    """What prophet_model says of one partition.
-
-    Attributes:
-        partition: The daily partition.
-        as_of: Its last complete day; None before there is one.
-        version: The model that serves; None for none yet.
-        action: `TRAINED`, `REFUSED`, `CARRIED` or `WAITING`.
-        reason: Why.
-        drift: How the error has moved; None without a forecast.
-        trained: The training, if there was one.
-        registered: Whether it could be registered; None without a training.
-    """
-
-    partition: date
-    as_of: date | None
-    version: Version | None
-    action: str
-    reason: str
-    drift: Drift | None = None
-    trained: Trained | None = None
-    registered: bool | None = None
 
 
 @dataclass(eq=False)

@@ -22,29 +22,11 @@ from nyc311_assets.pipeline.forecasting.search import FOLD_DAYS, FOLDS
 from nyc311_assets.pipeline.forecasting.settings import ModelSettings
 from nyc311_assets.pipeline.forecasting.volume import TIER_NAMES, recent_volume, tier_of
 from nyc311_assets.pipeline.ml.bundle import Bundle
+from nyc311_assets.pipeline.ml.outcomes import Trained, Version
 from nyc311_assets.pipeline.ml.registry import ModelRegistry, RegistryDown
 from nyc311_assets.pipeline.ml.store import existing, write_frame
-from nyc311_assets.pipeline.ml.training import BASELINES, Policy, Trained
+from nyc311_assets.pipeline.ml.training import BASELINES, Policy
 from nyc311_assets.pipeline.tables import Lakehouse, within
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A training that was recorded.
-
-    Attributes:
-        trained_on: The last day that it saw.
-        name: Its version in the registry, or what stands in for it.
-        promoted: Whether the gate let it serve, and nobody took it back.
-        settings: Volume tier -> settings.
-        searched: Whether they were searched then.
-    """
-
-    trained_on: date
-    name: str
-    promoted: bool
-    settings: Mapping[str, ModelSettings]
-    searched: bool
 
 
 @dataclass(frozen=True, eq=False)

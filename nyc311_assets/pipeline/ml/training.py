@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 from pyspark.sql import SparkSession
 
-from nyc311_assets.pipeline.forecasting.anchored_prophet import ProphetFits
 from nyc311_assets.pipeline.forecasting.arrays import Floats, Integers
 from nyc311_assets.pipeline.forecasting.baselines import (
     SEASONAL_NAIVE,
@@ -34,6 +33,7 @@ from nyc311_assets.pipeline.forecasting.search import (
 from nyc311_assets.pipeline.forecasting.settings import DEFAULT, ModelSettings
 from nyc311_assets.pipeline.forecasting.volume import TIER_NAMES, recent_volume, tier_of
 from nyc311_assets.pipeline.ml.fitting import fit_on_spark, trials_on_spark
+from nyc311_assets.pipeline.ml.outcomes import Decision, Trained
 from nyc311_assets.pipeline.ml.studies import Studies
 
 # A fold's own window needs four weeks of history before the eight folds.
@@ -78,46 +78,6 @@ class Incumbent:
 
     trained_on: date
     settings: Mapping[str, ModelSettings]
-
-
-@dataclass(frozen=True, eq=False)
-class Decision:
-    """What the gate says.
-
-    Attributes:
-        promoted: Whether the new model may serve.
-        reason: Why.
-        losses: Candidate -> mean scaled error 1 to 7 days ahead over the newest weekly folds.
-        by_tier: Candidate -> tier -> the same.
-    """
-
-    promoted: bool
-    reason: str
-    losses: Mapping[str, float]
-    by_tier: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """A training.
-
-    Attributes:
-        trained_on: The last day that it saw.
-        window_first_day: The first day of its window.
-        settings: Volume tier -> settings.
-        searched: Whether they were searched now.
-        trials: Tier -> trials that ended, and how many of them failed.
-        fits: The fits.
-        decision: The gate's.
-    """
-
-    trained_on: date
-    window_first_day: date
-    settings: Mapping[str, ModelSettings]
-    searched: bool
-    trials: Mapping[str, tuple[int, int]]
-    fits: ProphetFits
-    decision: Decision
 
 
 def train(

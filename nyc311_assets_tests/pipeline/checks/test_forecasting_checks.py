@@ -22,11 +22,17 @@ from nyc311_assets.pipeline.checks.spec import Verdict
 from nyc311_assets.pipeline.forecasting.anchored_prophet import ProphetFits
 from nyc311_assets.pipeline.forecasting.drift import Drift
 from nyc311_assets.pipeline.ml.accuracy import SUMS
-from nyc311_assets.pipeline.ml.issuing import IssuedDay
-from nyc311_assets.pipeline.ml.judging import JudgedDay
-from nyc311_assets.pipeline.ml.modelling import CARRIED, TRAINED, WAITING, Served
-from nyc311_assets.pipeline.ml.recording import Version
-from nyc311_assets.pipeline.ml.training import Decision, Trained
+from nyc311_assets.pipeline.ml.outcomes import (
+    CARRIED,
+    TRAINED,
+    WAITING,
+    Decision,
+    IssuedDay,
+    JudgedDay,
+    Served,
+    Trained,
+    Version,
+)
 
 DAY = date(2026, 3, 30)
 

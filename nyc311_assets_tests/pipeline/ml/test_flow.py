@@ -19,7 +19,8 @@ from nyc311_assets.pipeline.days import days_between
 from nyc311_assets.pipeline.ml.explain import NoSuchEpisode, explain
 from nyc311_assets.pipeline.ml.issuing import Issuing, NoModel, issue_days, measure
 from nyc311_assets.pipeline.ml.judging import Judging, judge_days
-from nyc311_assets.pipeline.ml.modelling import CARRIED, TRAINED, WAITING, Modelling, Served
+from nyc311_assets.pipeline.ml.modelling import Modelling
+from nyc311_assets.pipeline.ml.outcomes import CARRIED, TRAINED, WAITING, Served
 from nyc311_assets.pipeline.ml.registry import ModelRegistry, RegistryPlace
 from nyc311_assets.pipeline.ml.rollback import NoSuchVersion, model_versions, roll_back
 from nyc311_assets.pipeline.ml.studies import Studies
