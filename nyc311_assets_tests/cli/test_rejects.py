@@ -17,6 +17,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from nyc311_assets.cli import app, rejects
+from nyc311_assets.cli.demo import ASSETS
 from nyc311_assets.cli.events import RunView
 from nyc311_assets.cli.formats import printable
 from nyc311_assets.cli.materializing import Materialization, NotMaterialized, materialize
@@ -136,7 +137,7 @@ def test_a_replay_runs_each_range_and_tells_what_came_of_it_also_if_a_run_failed
     monkeypatch.setattr(rejects, "materialize", cluster.materialize)
     code, output = invoke("replay")
     assert code == 1
-    steps = ("silver_requests", "gold_daily_counts")
+    steps = ASSETS[1:]
     assert cluster.runs == [
         # A partition before the first is there for this run.
         (

@@ -16,7 +16,7 @@ from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import FORECASTS, SERVING
 from nyc311_assets.pipeline.forecasting.issue import HORIZON, YOUNG, Issued, issue
 from nyc311_assets.pipeline.forecasting.past import KEPT_ORIGINS
-from nyc311_assets.pipeline.ml.accuracy import AHEAD_DAYS, past_accuracy
+from nyc311_assets.pipeline.ml.accuracy import AHEAD_DAYS, SUMS, past_accuracy
 from nyc311_assets.pipeline.ml.known import Known, read_known
 from nyc311_assets.pipeline.ml.outcomes import IssuedDay
 from nyc311_assets.pipeline.ml.store import existing, read_origins, write_frame
@@ -70,7 +70,6 @@ def issue_days(
         workers: Days at once; numpy lets threads run beside each other.
 
     Raises:
-        NothingKnown: Gold has no complete day up to the last partition.
         NoModel: prophet_model has not run for a day that is to be issued.
     """
     ordered = sorted(partitions)
@@ -117,6 +116,8 @@ def measure(
 ) -> pd.DataFrame:
     """How the forecasts have done that had come by some partitions; see `past_accuracy`."""
     ordered = sorted(partitions)
+    if not known.complete_days:
+        return pd.DataFrame(columns=["as_of", "tier", *SUMS])
     first = ordered[0] - timedelta(days=_MEASURED_DAYS)
     issued = (
         existing(spark, lakehouse, FORECASTS)

@@ -78,9 +78,6 @@ def judge_days(
         city: Gives the holidays and the fields of silver.
         request_dates: The days that may have changed.
         tell: Is told of progress.
-
-    Raises:
-        NothingKnown: Gold has no complete day up to the last of them.
     """
     wanted = sorted(request_dates)
     known = read_known(spark, lakehouse, city, wanted[-1:])

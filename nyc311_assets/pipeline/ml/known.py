@@ -149,11 +149,11 @@ def read_known(
         city: Gives the fields of silver.requests.
         days: The days that forecasts may be made on; others are read as their history.
 
-    Raises:
-        NothingKnown: Gold has no complete day up to the last of them.
+    Returns:
+        The counts; without a complete day up to the last of them there is nothing in it.
     """
     wanted = sorted(days)
-    gold = Table(spark, lakehouse, DAILY_COUNTS)
+    gold = Table(spark, lakehouse, DAILY_COUNTS).create()
     first, last = wanted[0] - timedelta(days=HISTORY_DAYS - 1), wanted[-1]
     rows = (
         gold.read()
@@ -163,10 +163,9 @@ def read_known(
         .toPandas()
     )
     if rows.empty:
-        raise NothingKnown(
-            f"gold.daily_counts has no complete day up to {last}. Materialize gold_daily_counts "
-            "for the days before it first."
-        )
+        nothing = pd.DataFrame(columns=["leaf", "column", "first_seen", "requests"])
+        no_leaf = Hierarchy.of(pd.DataFrame(columns=list(LEAF)))
+        return Known(no_leaf, last, np.empty((0, 0)), nothing, {}, frozenset(), gold.version())
     days_there = pd.to_datetime(rows["request_date"])
     first_day = days_there.min().date()
     leaves = rows[list(LEAF)].drop_duplicates().sort_values(list(LEAF), ignore_index=True)

@@ -92,9 +92,6 @@ class Modelling:
 
         Partitions are gone through oldest first, each from what was known then. What was trained
         or forecast before stays as it is, so that running again changes nothing.
-
-        Raises:
-            NothingKnown: Gold has no complete day up to the last partition.
         """
         ordered = sorted(partitions)
         known = read_known(self.spark, self.lakehouse, self.city, ordered)
@@ -273,7 +270,7 @@ class Modelling:
         Only a run of the newest complete day follows it: past days had what served then.
         """
         own = self._production(newest_partition, None)
-        if own is None or known.complete_days[-1] > newest_partition:
+        if own is None or not known.complete_days or known.complete_days[-1] > newest_partition:
             return None
         try:
             alias = self.registry.production()

@@ -83,7 +83,8 @@ def write_gold(
         for each in days
         if each not in incomplete
     )
-    spark.sql(f"INSERT INTO {batches.sql_name} VALUES {values}")
+    if values:
+        spark.sql(f"INSERT INTO {batches.sql_name} VALUES {values}")
     existing(spark, lakehouse, silver_requests(NEW_YORK))
 
 

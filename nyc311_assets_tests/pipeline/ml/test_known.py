@@ -7,7 +7,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.ml.issuing import issue_days, measure
+from nyc311_assets.pipeline.ml.judging import judge_days
 from nyc311_assets.pipeline.ml.known import Known, NothingKnown, read_known
+from nyc311_assets.pipeline.ml.modelling import Modelling
+from nyc311_assets.pipeline.ml.outcomes import WAITING
+from nyc311_assets.pipeline.ml.registry import ModelRegistry, RegistryPlace
+from nyc311_assets.pipeline.ml.studies import Studies
+from nyc311_assets.pipeline.ml.training import Policy
 from nyc311_assets.pipeline.tables import Lakehouse
 from nyc311_assets_tests.pipeline.ml.lake import counts, day, late_requests, write_gold
 
@@ -75,8 +82,29 @@ def test_a_lag_never_holds_the_day_itself(known: Known) -> None:
     )
 
 
-def test_without_a_complete_day_the_remedy_is_named(
-    spark: SparkSession, lakehouse: Lakehouse
+def test_without_a_complete_day_nothing_is_known(spark: SparkSession, lakehouse: Lakehouse) -> None:
+    known = read_known(spark, lakehouse, NEW_YORK, [day(-400)])
+    assert known.complete_days == ()
+    with pytest.raises(NothingKnown, match="materialize gold_daily_counts"):
+        known.until(day(-400))
+
+
+def test_before_the_first_complete_day_every_step_waits(
+    spark: SparkSession, tmp_path: Path
 ) -> None:
-    with pytest.raises(NothingKnown, match="Materialize gold_daily_counts"):
-        read_known(spark, lakehouse, NEW_YORK, [day(-400)])
+    empty = Lakehouse(str(tmp_path))
+    write_gold(spark, empty, counts(1), incomplete=[day(0)])
+    modelling = Modelling(
+        spark,
+        empty,
+        NEW_YORK,
+        Policy(),
+        ModelRegistry(RegistryPlace("sqlite:////proc/nowhere/mlflow.db", "m", "e")),
+        Studies(tmp_path / "studies", print),
+        print,
+    )
+    assert [each.action for each in modelling.run([day(0)])] == [WAITING]
+    issuing = issue_days(spark, empty, NEW_YORK, [day(0)], tell=print)
+    assert not issuing.days
+    assert measure(spark, empty, issuing.known, [day(0)]).empty
+    assert not judge_days(spark, empty, NEW_YORK, [day(0)], tell=print).days
