@@ -164,7 +164,8 @@ class Modelling:
             newest is None or (as_of - newest).days >= LEAST_DAYS_BETWEEN
         ):
             return "the weekly training"
-        if newest is not None and (as_of - newest).days >= WEEK:
+        # Later than any training of the weekday could be: that partition did not run.
+        if newest is not None and (as_of - newest).days >= WEEK + LEAST_DAYS_BETWEEN:
             return f"the last training is {(as_of - newest).days} days old"
         if drift.is_found and newest is not None and (as_of - newest).days >= DRIFT_PAUSE_DAYS:
             return f"the error has drifted to {drift.ratio:.2f} of what it was"
