@@ -50,6 +50,13 @@ class FoldErrors:
     mean: Mapping[str, Floats]
 
 
+def fold_rows(panel: Panel, past: PastForecasts) -> list[int]:
+    """The newest `FOLDS` weekly origins whose 7 days have all come, by number, oldest first."""
+    newest = panel.values.shape[1] - 1
+    wanted = {newest - FOLD_DAYS * (fold + 1) for fold in range(FOLDS)}
+    return [row for row, day in enumerate(past.origins) if panel.column(day) in wanted]
+
+
 def fold_errors(panel: Panel, past: PastForecasts) -> FoldErrors:
     """The errors of the candidates over the newest weekly folds that have wholly come.
 
@@ -57,9 +64,7 @@ def fold_errors(panel: Panel, past: PastForecasts) -> FoldErrors:
         panel: What is known, up to as_of and no further.
         past: Earlier origins, of the panel's series.
     """
-    newest = panel.values.shape[1] - 1
-    wanted = {newest - FOLD_DAYS * (fold + 1) for fold in range(FOLDS)}
-    rows = [row for row, day in enumerate(past.origins) if panel.column(day) in wanted]
+    rows = fold_rows(panel, past)
     if PROPHET not in past.forecasts or past.horizon < FOLD_DAYS or not rows:
         return FoldErrors(np.zeros(len(panel.series), dtype=np.int64), {})
     folds = past.part(rows, FOLD_DAYS)

@@ -37,7 +37,7 @@ def judged(forecasts: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     result = forecasts.assign(
         y=actual,
         error=np.abs(actual - forecasts["yhat"].to_numpy()),
-        scale=_scales(panel)[rows],
+        scale=weekly_difference(panel.values)[rows],
         volume=_volumes(panel)[rows],
     )
     known: pd.DataFrame = result[~np.isnan(actual)]
@@ -131,8 +131,13 @@ def _inside(rows: pd.DataFrame) -> pd.Series[float]:
     return ((rows["y"] >= rows["lo95"]) & (rows["y"] <= rows["hi95"])).astype(float)
 
 
-def _scales(panel: Panel) -> Floats:
-    difference = np.abs(panel.values[:, WEEK:] - panel.values[:, :-WEEK])
+def weekly_difference(values: Floats) -> Floats:
+    """Mean |y_t - y_(t-7)| of each series, 0 where none is known: what MASE divides by.
+
+    Args:
+        values: Requests a day, series x days, NaN where unknown.
+    """
+    difference = np.abs(values[:, WEEK:] - values[:, :-WEEK])
     known = (~np.isnan(difference)).sum(axis=1)
     return np.asarray(np.nansum(difference, axis=1) / np.maximum(known, 1))
 

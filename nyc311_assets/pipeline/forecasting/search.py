@@ -17,6 +17,7 @@ from nyc311_assets.pipeline.forecasting.arrays import Floats
 from nyc311_assets.pipeline.forecasting.candidates import PROPHET, point_forecasts
 from nyc311_assets.pipeline.forecasting.level_profile import ALPHA, history
 from nyc311_assets.pipeline.forecasting.panel import Panel
+from nyc311_assets.pipeline.forecasting.scores import weekly_difference
 from nyc311_assets.pipeline.forecasting.settings import DEFAULT, ModelSettings
 
 TRIALS = 20
@@ -174,9 +175,7 @@ def losses_of(panel: Panel, origins: Sequence[date], forecast: Callable[[Panel],
         origins: See `fold_origins`.
         forecast: What was known at an origin -> requests a day, series x `FOLD_DAYS`.
     """
-    difference = np.abs(panel.values[:, FOLD_DAYS:] - panel.values[:, :-FOLD_DAYS])
-    known = np.maximum((~np.isnan(difference)).sum(axis=1), 1)
-    scale = np.nansum(difference, axis=1) / known
+    scale = weekly_difference(panel.values)
     losses = np.full(len(origins), np.nan)
     for place, origin in enumerate(origins):
         point = forecast(panel.until(origin))

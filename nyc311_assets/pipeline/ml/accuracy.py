@@ -8,10 +8,10 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from nyc311_assets.pipeline.forecasting.arrays import Floats
 from nyc311_assets.pipeline.forecasting.baselines import seasonal_naive, weekday_mean
 from nyc311_assets.pipeline.forecasting.level_profile import VOLUME_DAYS, WINDOW_DAYS
 from nyc311_assets.pipeline.forecasting.panel import Panel
+from nyc311_assets.pipeline.forecasting.scores import weekly_difference
 from nyc311_assets.pipeline.forecasting.volume import TIER_NAMES, recent_volume, tier_of
 
 AHEAD_DAYS = 7
@@ -51,7 +51,7 @@ def past_accuracy(panel: Panel, issued: pd.DataFrame, origins: Iterable[date]) -
         known = panel.until(as_of)
         first = panel.column(as_of) + 1
         actual = panel.values[:, first : first + AHEAD_DAYS]
-        scale = _scale(known)
+        scale = weekly_difference(known.values[:, -WINDOW_DAYS:])
         tier = tier_of(recent_volume(known.values, VOLUME_DAYS))
         y = actual[row, ahead]
         usable = ~np.isnan(y) & (scale[row] > 0)
@@ -83,10 +83,3 @@ def past_accuracy(panel: Panel, issued: pd.DataFrame, origins: Iterable[date]) -
                 }
             )
     return pd.DataFrame(rows, columns=["as_of", "tier", *SUMS])
-
-
-def _scale(known: Panel) -> Floats:
-    newest = known.values[:, -WINDOW_DAYS:]
-    difference = np.abs(newest[:, AHEAD_DAYS:] - newest[:, :-AHEAD_DAYS])
-    count = (~np.isnan(difference)).sum(axis=1)
-    return np.asarray(np.nansum(difference, axis=1) / np.maximum(count, 1))

@@ -25,7 +25,7 @@ from nyc311_assets.pipeline.contracts import (
     silver_requests,
 )
 from nyc311_assets.pipeline.ml.series import LEVELS
-from nyc311_assets.pipeline.ml.store import existing
+from nyc311_assets.pipeline.ml.store import existing, plain_row
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets.pipeline.watermark import silver_version_of
 
@@ -83,7 +83,8 @@ def explain(
         .collect()
     )
     return {
-        "episode": _plain(episode) | {"contributors": json.loads(episode["contributors"] or "[]")},
+        "episode": plain_row(episode)
+        | {"contributors": json.loads(episode["contributors"] or "[]")},
         "series": {"name": episode["series"], "level": series["level"], **parts},
         "days": [_day(spark, lakehouse, city, verdict, parts) for verdict in verdicts],
     }
@@ -121,7 +122,7 @@ def _day(
         and abs(forecast["hi95"] - verdict["hi95"]) <= _TOLERANCE
     )
     return {
-        "verdict": _plain(verdict),
+        "verdict": plain_row(verdict),
         "forecast": forecast,
         "model": model,
         "gold": {
@@ -181,7 +182,7 @@ def _forecast(
         if version is not None
         else None
     )
-    return _plain(row), _plain(trained) if trained is not None else None
+    return plain_row(row), plain_row(trained) if trained is not None else None
 
 
 def _pulls(spark: SparkSession, lakehouse: Lakehouse, day: date) -> list[dict[str, Any]]:
@@ -210,12 +211,4 @@ def _pulls(spark: SparkSession, lakehouse: Lakehouse, day: date) -> list[dict[st
         "query",
         "page_sha256",
     )
-    return [_plain(row) for row in chosen.orderBy("ingested_at").collect()]
-
-
-def _plain(row: Row) -> dict[str, Any]:
-    """A row as JSON values."""
-    return {
-        name: value.isoformat() if isinstance(value, date) else value
-        for name, value in row.asDict().items()
-    }
+    return [plain_row(row) for row in chosen.orderBy("ingested_at").collect()]

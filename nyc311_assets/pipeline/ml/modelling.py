@@ -287,12 +287,9 @@ class Modelling:
                 f"ml.model_versions: {own.name} goes on serving. Give the alias back to a version "
                 "that this lakehouse trained."
             )
-        elif found.trained_on > own.trained_on or not found.promoted:
-            return found
         else:
             self.tell(f"The alias production was moved to version {found.name}: it serves.")
-            return found
-        return None
+        return found
 
     def _fits_of(self, version: Version | None) -> ProphetFits | None:
         """The fits of a version; none, with a warning, if they cannot be read."""

@@ -14,11 +14,15 @@ from pyspark.sql import SparkSession
 from nyc311_assets.pipeline.contracts import MODEL_VERSIONS, MODELS
 from nyc311_assets.pipeline.forecasting.bands import calibrate
 from nyc311_assets.pipeline.forecasting.candidates import LEVEL_PROFILE, PROPHET
-from nyc311_assets.pipeline.forecasting.gate import fold_errors, served_by_prophet
+from nyc311_assets.pipeline.forecasting.gate import (
+    FOLD_DAYS,
+    fold_errors,
+    fold_rows,
+    served_by_prophet,
+)
 from nyc311_assets.pipeline.forecasting.level_profile import VOLUME_DAYS
 from nyc311_assets.pipeline.forecasting.panel import Panel
 from nyc311_assets.pipeline.forecasting.past import PastForecasts
-from nyc311_assets.pipeline.forecasting.search import FOLD_DAYS, FOLDS
 from nyc311_assets.pipeline.forecasting.settings import ModelSettings
 from nyc311_assets.pipeline.forecasting.volume import TIER_NAMES, recent_volume, tier_of
 from nyc311_assets.pipeline.ml.bundle import Bundle
@@ -188,12 +192,7 @@ def _model_rows(
 
 def _baseline_errors(panel: Panel, past: PastForecasts) -> list[np.ndarray]:
     """Mean absolute errors of the baselines over the folds, by series."""
-    newest = panel.values.shape[1] - 1
-    origins = [
-        day
-        for day in past.origins
-        if newest - panel.column(day) > 0 and (newest - panel.column(day)) % FOLD_DAYS == 0
-    ][-FOLDS:]
+    origins = [past.origins[row] for row in fold_rows(panel, past)]
     result = []
     for forecast in BASELINES.values():
         errors = []

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from nyc311_assets.pipeline.contracts import MODEL_VERSIONS
 from nyc311_assets.pipeline.ml.registry import ModelRegistry, RegistryDown
-from nyc311_assets.pipeline.ml.store import existing
+from nyc311_assets.pipeline.ml.store import existing, plain_row
 from nyc311_assets.pipeline.tables import Lakehouse, within
 
 
@@ -41,16 +41,7 @@ def model_versions(spark: SparkSession, lakehouse: Lakehouse) -> list[dict[str, 
     serving = next(
         (row for row in reversed(rows) if row["promoted"] and row["rolled_back_at"] is None), None
     )
-    return [
-        {
-            **{
-                name: value.isoformat() if isinstance(value, (date, datetime)) else value
-                for name, value in row.asDict().items()
-            },
-            "serves": row == serving,
-        }
-        for row in reversed(rows)
-    ]
+    return [plain_row(row) | {"serves": row == serving} for row in reversed(rows)]
 
 
 def roll_back(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
@@ -118,3 +119,11 @@ def _origin_rows(past: PastForecasts, origins: Sequence[date]) -> pa.Table:
 def existing(spark: SparkSession, lakehouse: Lakehouse, contract: TableContract) -> Table:
     """The table, created where it is not there."""
     return Table(spark, lakehouse, contract).create()
+
+
+def plain_row(row: Row) -> dict[str, Any]:
+    """A row as JSON values: days and times as ISO text."""
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in row.asDict().items()
+    }
