@@ -36,7 +36,7 @@ lint: setup ## Formatting, lint, layers, types
 	@$(BIN)/mypy
 
 test: lint ## Linters, types and all tests, with coverage
-	@$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
+	@$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --durations=25 $(ARGS)
 
 bench: setup ## Measure speed side by side with an alternative
 	@$(BIN)/python -m nyc311_assets_tests.bench $(ARGS)
