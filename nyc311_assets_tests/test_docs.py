@@ -17,6 +17,7 @@ import pytest
 
 from nyc311_assets.cli.demo import ASSETS
 from nyc311_assets.cli.table_docs import table_docs
+from nyc311_assets.local.lifecycle import stop_workspace
 from nyc311_assets.pipeline.checks import GOLD_CHECKS, RAW_CHECKS, SILVER_CHECKS
 from nyc311_assets.pipeline.checks.anomalies import ANOMALY_CHECKS
 from nyc311_assets.pipeline.checks.forecasts import FORECAST_CHECKS
@@ -51,13 +52,15 @@ def commands() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A home of the documents' own; a workspace that a command started is stopped afterwards."""
     home = tmp_path_factory.mktemp("home")
-    return {
+    yield {
         **os.environ,
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "NYC311_HOME": str(home),
     }
+    stop_workspace(home)
 
 
 @pytest.mark.parametrize("command", commands())
