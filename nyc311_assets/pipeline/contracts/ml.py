@@ -133,7 +133,12 @@ ANOMALIES = TableContract(
         Column("excess", "DOUBLE", "Requests above what was expected"),
         Column("severity", "DOUBLE", "What the queue is sorted by"),
         Column("rank", "INT", "Place among the flagged series of the day; null for others"),
-        Column("reason", "STRING", "Rules that hold, joined by +; or why not judged"),
+        Column(
+            "reason",
+            "STRING",
+            "Rules that hold, joined by +; or why not judged: too_little_history, too_few_errors, "
+            "forecast_later (the series was not forecast yet), no_forecast (one is missing)",
+        ),
         Column("is_final", "BOOLEAN", "The day has settled: no re-score to come", nullable=False),
         Column("gold_version", "BIGINT", "Version of gold.daily_counts that `actual` is from"),
     ),

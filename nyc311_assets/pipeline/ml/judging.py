@@ -36,6 +36,8 @@ from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 _HISTORY_DAYS = 28
 # Why a day that was forecast is not judged: the spread of the errors before it is not known yet.
 TOO_FEW_ERRORS = "too_few_errors"
+# The series was too young or too quiet to be forecast then, and is of a later day of the run.
+FORECAST_LATER = "forecast_later"
 _FIELDS = tuple(Episode.__dataclass_fields__)
 
 
@@ -190,11 +192,29 @@ def _verdicts(
     table = verdict_table(panel, found, judge(found), max(panel.column(judged[0]), 0))
     wanted = np.flatnonzero(table["ds"].dt.date.isin(set(judged)))
     table = table.iloc[wanted].reset_index(drop=True)
-    has_forecast = table["yhat"].notna()
     day_before = table["ds"] - pd.Timedelta(days=1)
-    is_new = has_forecast & (table["reason"] == NO_FORECAST)
-    table["reason"] = table["reason"].mask(is_new, TOO_FEW_ERRORS)
-    return table.assign(as_of=day_before.where(has_forecast))
+    return table.assign(
+        reason=reasons(table, issued), as_of=day_before.where(table["yhat"].notna())
+    )
+
+
+def reasons(table: pd.DataFrame, issued: pd.DataFrame) -> pd.Series[str]:
+    """Tell series that nobody could forecast yet from forecasts that are missing.
+
+    Args:
+        table: Columns ds, series, yhat, reason.
+        issued: Columns as_of, series: the forecasts that were issued.
+    """
+    has_forecast = table["yhat"].notna()
+    is_unjudged = table["reason"] == NO_FORECAST
+    first_issued = pd.to_datetime(table["series"].map(issued.groupby("series")["as_of"].min()))
+    others_have = has_forecast.groupby(table["ds"]).transform("any")
+    is_later = is_unjudged & ~has_forecast & others_have & (first_issued >= table["ds"])
+    return (
+        table["reason"]
+        .mask(is_unjudged & has_forecast, TOO_FEW_ERRORS)
+        .mask(is_later, FORECAST_LATER)
+    )
 
 
 def _write(table: Table, rows: pd.DataFrame, judged: Sequence[date]) -> None:
