@@ -12,12 +12,7 @@ import pandas as pd
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from nyc311_assets.pipeline.anomalies.episodes import (
-    Episode,
-    first_day_needed,
-    from_frame,
-    reconcile,
-)
+from nyc311_assets.pipeline.anomalies.episodes import Episode
 from nyc311_assets.pipeline.anomalies.expectations import FROZEN_DAYS, expected
 from nyc311_assets.pipeline.anomalies.feeds import BadDay, without_bad_days
 from nyc311_assets.pipeline.anomalies.rules import judge
@@ -25,9 +20,9 @@ from nyc311_assets.pipeline.anomalies.spread import WINDOW_DAYS
 from nyc311_assets.pipeline.anomalies.verdicts import NO_FORECAST, verdict_table
 from nyc311_assets.pipeline.anomalies.walk import RUN_DAYS, holiday_effect
 from nyc311_assets.pipeline.cities import City
-from nyc311_assets.pipeline.contracts import ANOMALIES, EPISODES, FORECASTS, SERIES
+from nyc311_assets.pipeline.contracts import ANOMALIES, FORECASTS
 from nyc311_assets.pipeline.forecasting.panel import Panel
-from nyc311_assets.pipeline.ml.contributors import contributors
+from nyc311_assets.pipeline.ml.episodes import bring_up, read_episodes
 from nyc311_assets.pipeline.ml.known import Known, read_known
 from nyc311_assets.pipeline.ml.outcomes import JudgedDay
 from nyc311_assets.pipeline.ml.store import existing, write_frame
@@ -38,7 +33,6 @@ _HISTORY_DAYS = 28
 TOO_FEW_ERRORS = "too_few_errors"
 # The series was too young or too quiet to be forecast then, and is of a later day of the run.
 FORECAST_LATER = "forecast_later"
-_FIELDS = tuple(Episode.__dataclass_fields__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +81,7 @@ def judge_days(
     judged = [day for day in wanted if day in complete]
     table = existing(spark, lakehouse, ANOMALIES)
     if not judged:
-        return Judging(
-            (), tuple(_read_episodes(spark, lakehouse)), frozenset(), (), table.version()
-        )
+        return Judging((), tuple(read_episodes(spark, lakehouse)), frozenset(), (), table.version())
     issued = _read_forecasts(spark, lakehouse, judged)
     holidays = city.holidays(known.first_day, judged[-1] + timedelta(days=FROZEN_DAYS))
     panel, bad_days = _panel(known, judged, issued, holidays)
@@ -100,7 +92,7 @@ def judge_days(
         gold_version=known.gold_version,
     )
     _write(table, rows, judged)
-    episodes, changed = _bring_up(spark, lakehouse, city, table, judged, tell)
+    episodes, changed = bring_up(spark, lakehouse, city, table, judged, tell)
     return Judging(
         tuple(_described(day, rows) for day in judged),
         tuple(episodes),
@@ -194,16 +186,19 @@ def _verdicts(
     table = table.iloc[wanted].reset_index(drop=True)
     day_before = table["ds"] - pd.Timedelta(days=1)
     return table.assign(
-        reason=reasons(table, issued), as_of=day_before.where(table["yhat"].notna())
+        reason=why_unjudged(table, issued), as_of=day_before.where(table["yhat"].notna())
     )
 
 
-def reasons(table: pd.DataFrame, issued: pd.DataFrame) -> pd.Series[str]:
+def why_unjudged(table: pd.DataFrame, issued: pd.DataFrame) -> pd.Series[str]:
     """Tell series that nobody could forecast yet from forecasts that are missing.
 
     Args:
         table: Columns ds, series, yhat, reason.
         issued: Columns as_of, series: the forecasts that were issued.
+
+    Returns:
+        The reasons; those of judged days as they were.
     """
     has_forecast = table["yhat"].notna()
     is_unjudged = table["reason"] == NO_FORECAST
@@ -244,85 +239,3 @@ def _described(day: date, rows: pd.DataFrame) -> JudgedDay:
         unjudged={str(reason): int(count) for reason, count in reasons.items()},
         late_forecasts=int((mine["as_of"] >= mine["ds"]).sum()),
     )
-
-
-def _read_episodes(spark: SparkSession, lakehouse: Lakehouse) -> list[Episode]:
-    return from_frame(existing(spark, lakehouse, EPISODES).read().select(*_FIELDS).toPandas())
-
-
-def _bring_up(
-    spark: SparkSession,
-    lakehouse: Lakehouse,
-    city: City,
-    table: Table,
-    judged: Sequence[date],
-    tell: Callable[[str], None],
-) -> tuple[list[Episode], set[str]]:
-    """Bring the episodes up to the verdicts; those that changed are written."""
-    target = existing(spark, lakehouse, EPISODES)
-    old = _read_episodes(spark, lakehouse)
-    through = max(judged[-1], table.read().agg(F.max("ds")).collect()[0][0] or judged[-1])
-    since = first_day_needed(old, judged[0])
-    verdicts = _flagged_since(table, since)
-    new = reconcile(old, verdicts, since, through)
-    before = {each.id: each for each in old}
-    changed = [each for each in new if before.get(each.id) != each]
-    if changed:
-        tell(f"Writing {len(changed):,} episodes that opened or changed")
-        frame = _episode_rows(spark, lakehouse, city, table, verdicts, changed, through)
-        ids = ", ".join(f"'{each.id}'" for each in changed)
-        write_frame(target, frame, f"id IN ({ids})")
-    return new, {each.id for each in changed}
-
-
-def _flagged_since(table: Table, since: date) -> pd.DataFrame:
-    rows = (
-        table.read()
-        .where((F.col("ds") >= F.lit(since)) & F.col("flagged"))
-        .drop("as_of", "lo95", "hi95", "p_value", "rank", "is_final", "gold_version")
-        .toPandas()
-    )
-    rows["ds"] = pd.to_datetime(rows["ds"])
-    return rows
-
-
-def _episode_rows(
-    spark: SparkSession,
-    lakehouse: Lakehouse,
-    city: City,
-    table: Table,
-    verdicts: pd.DataFrame,
-    changed: Sequence[Episode],
-    through: date,
-) -> pd.DataFrame:
-    """The rows of ml.episodes: the episodes, what was expected, and who contributed."""
-    flagged = verdicts.groupby(["series", "direction"])
-    parts: list[dict[str, Any]] = []
-    live = [each for each in changed if each.state != "withdrawn"]
-    told = contributors(
-        spark, lakehouse, city, table, existing(spark, lakehouse, SERIES), live, through
-    )
-    for each in changed:
-        key = (each.series, each.direction)
-        days = flagged.get_group(key) if key in flagged.groups else verdicts.iloc[:0]
-        days = days[days["ds"].between(pd.Timestamp(each.start), pd.Timestamp(each.end))]
-        peak = days[days["ds"] == pd.Timestamp(each.peak)]
-        parts.append(
-            {
-                **{name: getattr(each, name) for name in _FIELDS},
-                "expected": float((days["actual"] - days["excess"]).sum()),
-                "longest_run": int(days["run_length"].max()) if len(days) else 0,
-                "peak_actual": _only(peak, "actual"),
-                "peak_expected": _only(peak, "yhat"),
-                "peak_z": _only(peak, "z"),
-                "peak_q_value": _only(peak, "q_value"),
-                "contributors": told.get(each.id),
-                "judged_through": through,
-            }
-        )
-    frame = pd.DataFrame(parts)
-    return frame.astype(dict.fromkeys(("direction", "days", "longest_run"), "int32"))
-
-
-def _only(rows: pd.DataFrame, column: str) -> float:
-    return float(rows[column].iloc[0]) if len(rows) else float("nan")

@@ -7,7 +7,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from nyc311_assets.pipeline.ml.judging import reasons
+from nyc311_assets.pipeline.ml.judging import why_unjudged
 
 DAY = pd.Timestamp("2026-08-18")
 THEN, LATER = date(2026, 8, 17), date(2026, 8, 30)
@@ -45,7 +45,7 @@ def test_a_series_that_was_forecast_only_later_misses_no_forecast(
             if as_of is not None
         ]
     )
-    found = reasons(table, issued)
+    found = why_unjudged(table, issued)
     assert found[0] == reason
     assert found[1] == ("too_few_errors" if others_forecast else "no_forecast")
 
@@ -55,7 +55,7 @@ def test_a_day_that_has_a_verdict_keeps_its_reason() -> None:
         {"ds": [DAY], "series": ["of interest"], "yhat": [5.0], "reason": ["strong"]}
     )
     issued = pd.DataFrame({"as_of": [THEN], "series": ["of interest"]})
-    assert list(reasons(table, issued)) == ["strong"]
+    assert list(why_unjudged(table, issued)) == ["strong"]
 
 
 def test_without_any_forecast_every_reason_stays() -> None:
@@ -68,4 +68,4 @@ def test_without_any_forecast_every_reason_stays() -> None:
         }
     )
     issued = pd.DataFrame({"as_of": pd.Series([], dtype=object), "series": []})
-    assert list(reasons(table, issued)) == ["no_forecast"]
+    assert list(why_unjudged(table, issued)) == ["no_forecast"]

@@ -137,6 +137,7 @@ class FileSource:
             "rows": {id_: len(held.all_rows) for id_, held in self._publications.items()},
         }
 
+    # The source's protocol has the days.
     def events(self, first: date, last: date) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002
         """Nothing is injected into real rows."""
         return ()

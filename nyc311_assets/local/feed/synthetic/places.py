@@ -209,7 +209,7 @@ def _where(condition: npt.NDArray[np.bool_], yes: Any, no: Any) -> npt.NDArray[n
 def _streets(draw: np.random.Generator, count: int) -> npt.NDArray[np.object_]:
     names = draw.integers(0, len(_NAMES), count)
     suffixes = draw.integers(0, len(_SUFFIXES), count)
-    numbered = draw.random(count) < 0.5  # noqa: PLR2004
+    numbered = draw.random(count) < 0.5  # noqa: PLR2004 - one in two
     numbers = draw.integers(1, 190, count)
     return np.array(
         [

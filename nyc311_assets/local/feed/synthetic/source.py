@@ -150,10 +150,10 @@ class EmptyPublication:
         """None: there are no rows."""
         return None
 
-    def rows(self, day: date) -> Rows:  # noqa: ARG002
+    def rows(self, day: date) -> Rows:  # noqa: ARG002 - the protocol has it
         """No rows."""
         return Rows(0, {})
 
-    def row_count(self, day: date) -> int:  # noqa: ARG002
+    def row_count(self, day: date) -> int:  # noqa: ARG002 - the protocol has it
         """None."""
         return 0

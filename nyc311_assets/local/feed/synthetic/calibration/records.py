@@ -56,6 +56,7 @@ def full_day_2021(folder: Path) -> Census:
     """All rows of 2021-09-21, taken the evening after."""
     rows = read(folder / "rows" / "nyc311_2021-09-21_full_day_all_agencies.csv")
     taken_at = pd.Timestamp(rows["closed_date"].max())
+    # The source's times are local and without a zone.
     return Census(rows, datetime(2021, 9, 21), datetime(2021, 9, 22), taken_at)  # noqa: DTZ001
 
 
