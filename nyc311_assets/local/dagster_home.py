@@ -20,6 +20,12 @@ run_retries:
   enabled: true
   max_retries: 1
   retry_on_asset_or_op_failure: false
+# The files of Dagster's own SQLite storage, written several times quicker.
+event_log_storage:
+  module: nyc311_assets.resources.event_log
+  class: LocalEventLog
+  config:
+    home: {env: DAGSTER_HOME}
 """
 
 

@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
+from dagster._core.storage.event_log import SqliteEventLogStorage
 from rich.console import Console
 from rich.table import Table
 
@@ -26,7 +28,9 @@ from nyc311_assets.local.spark import SparkServer
 from nyc311_assets.partitions import daily_partitions
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.soda.client import SodaClient
+from nyc311_assets.resources.event_log import LocalEventLog
 from nyc311_assets.settings import Settings
+from nyc311_assets_tests.bench.events import EVENTS, event_folder, log_evaluations
 from nyc311_assets_tests.bench.fetching import fetch_plainly, fetch_with_spark
 from nyc311_assets_tests.bench.medallion import DAYS, measure_medallion, warm_spark
 from nyc311_assets_tests.bench.models import SERIES, TRAINED_SERIES, measure_models
@@ -43,7 +47,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=90, help="days to fetch and to backfill")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions of the short ones")
     parser.add_argument("--kills", type=int, default=100, help="processes to kill")
-    choices = ["fetch", "steps", "road", "medallion", "models", "anomalies", "kills"]
+    choices = ["fetch", "steps", "events", "road", "medallion", "models", "anomalies", "kills"]
     parser.add_argument("--only", choices=choices, action="append", help="just these")
     arguments = parser.parse_args()
     wanted = arguments.only or choices
@@ -64,6 +68,8 @@ def main() -> None:
                 _measure_fetching(console, table, settings, arguments.days)
             if "steps" in wanted:
                 _measure_steps(console, table, settings, arguments.rounds)
+            if "events" in wanted:
+                _measure_events(console, table, home, arguments.rounds)
             if "road" in wanted:
                 _measure_road(console, table, settings, arguments.days, arguments.rounds)
             if "medallion" in wanted:
@@ -129,6 +135,20 @@ def _measure_steps(console: Console, table: Table, settings: Settings, rounds: i
             for _ in range(rounds)
         ]
         _add(table, f"a step that only attaches to Spark: {name}", seconds, "s")
+
+
+def _measure_events(console: Console, table: Table, home: Path, rounds: int) -> None:
+    """Seconds to log the checks of a 120-day backfill of one asset."""
+    for name, storage in (
+        ("our SQLite event log", LocalEventLog(event_folder(home, "ours"))),
+        ("Dagster's own", SqliteEventLogStorage(event_folder(home, "stock"))),
+    ):
+        seconds = [
+            _timed(console, name, lambda storage=storage: log_evaluations(storage, str(uuid4())))  # type: ignore[misc] # a lambda per storage
+            for _ in range(rounds)
+        ]
+        _add(table, f"{EVENTS} check evaluations: {name}", seconds, "s")
+        storage.dispose()
 
 
 def _newest_partition(settings: Settings) -> date:
