@@ -9,7 +9,7 @@ import numpy as np
 
 from nyc311_assets.pipeline.forecasting.arrays import Floats, Integers
 from nyc311_assets.pipeline.forecasting.conformal import Conformal, conformal, stabilised
-from nyc311_assets.pipeline.forecasting.dispersion import count_bounds, dispersions
+from nyc311_assets.pipeline.forecasting.dispersion import count_bounds, dispersions, excess_variance
 from nyc311_assets.pipeline.forecasting.panel import Panel
 from nyc311_assets.pipeline.forecasting.past import PastForecasts
 from nyc311_assets.pipeline.forecasting.volume import horizon_group
@@ -49,6 +49,7 @@ def calibrate(panel: Panel, past: PastForecasts, served: Floats, tier: Integers)
     targets = past.targets(panel)
     actuals = past.actuals(panel)
     errors = stabilised(actuals) - stabilised(served)
+    excess = excess_variance(actuals, served)
     group = horizon_group(np.arange(1, past.horizon + 1))
     newest = panel.values.shape[1] - 1
 
@@ -63,10 +64,7 @@ def calibrate(panel: Panel, past: PastForecasts, served: Floats, tier: Integers)
             conformal(within(errors, days), group, tier, shrinkage=shrinkage, levels=LEVELS)
             for days, shrinkage in CONFORMAL_WINDOWS.items()
         ),
-        tuple(
-            dispersions(within(actuals, days), within(served, days), group, tier)
-            for days in DISPERSION_WINDOWS
-        ),
+        tuple(dispersions(within(excess, days), group, tier) for days in DISPERSION_WINDOWS),
         (~np.isnan(errors)).any(axis=2).sum(axis=0),
     )
 

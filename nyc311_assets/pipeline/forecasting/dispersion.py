@@ -17,31 +17,39 @@ _LEAST_ONE, _MOST_ONE = -3.0, 9.0
 _LEAST_MEAN = 0.05
 
 
-def dispersions(actuals: Floats, forecasts: Floats, group: Integers, tier: Integers) -> Floats:
+def excess_variance(actuals: Floats, forecasts: Floats) -> Floats:
+    """What each count says of the spread beyond chance: ((y - f)² - f) / f², cut to [-3, 9].
+
+    Args:
+        actuals: y, NaN where the day has not come.
+        forecasts: f, of the same shape.
+    """
+    mean = np.maximum(forecasts, _LEAST_MEAN)
+    return np.asarray(np.clip(((actuals - mean) ** 2 - mean) / mean**2, _LEAST_ONE, _MOST_ONE))
+
+
+def dispersions(excess: Floats, group: Integers, tier: Integers) -> Floats:
     """Estimate how far counts vary around their forecasts beyond chance.
 
     The moment estimate of the negative binomial's dispersion, variance = mean + dispersion · mean²
     (Cameron and Trivedi, Regression Analysis of Count Data, 2013, chapter 3): the mean of
-    ((y - f)² - f) / f², each value cut to [-3, 9], shrunk to the tier's median as if that were
-    `SHRINKAGE_ORIGINS` origins more.
+    `excess_variance`, shrunk to the tier's median as if that were `SHRINKAGE_ORIGINS` origins
+    more.
 
     Args:
-        actuals: y, origins x series x horizon, NaN where the day has not come or lies outside the
-            window to learn from.
-        forecasts: f, of the same shape.
+        excess: Of past forecasts, origins x series x horizon, NaN where the day has not come or
+            lies outside the window to learn from.
         group: Horizon group of each horizon.
         tier: Volume tier of each series.
 
     Returns:
         series x horizon groups.
     """
-    mean = np.maximum(forecasts, _LEAST_MEAN)
-    each = np.clip(((actuals - mean) ** 2 - mean) / mean**2, _LEAST_ONE, _MOST_ONE)
-    count = each.shape[1]
+    count = excess.shape[1]
     result = np.full((count, len(HORIZON_GROUPS)), UNKNOWN)
     before = np.full(count, UNKNOWN)
     for number in range(len(HORIZON_GROUPS)):
-        own = each[:, :, group == number].transpose(1, 0, 2).reshape(count, -1)
+        own = excess[:, :, group == number].transpose(1, 0, 2).reshape(count, -1)
         known = (~np.isnan(own)).sum(axis=1)
         if known.any():
             raw = np.nansum(own, axis=1) / np.maximum(known, 1)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import FORECASTS, SERVING
-from nyc311_assets.pipeline.forecasting.issue import HORIZON, YOUNG, Issued, issue
+from nyc311_assets.pipeline.forecasting.issue import HORIZON, YOUNG, issue
 from nyc311_assets.pipeline.forecasting.past import KEPT_ORIGINS
 from nyc311_assets.pipeline.ml.accuracy import AHEAD_DAYS, SUMS, past_accuracy
 from nyc311_assets.pipeline.ml.known import Known, read_known
@@ -89,21 +90,22 @@ def issue_days(
     if missing:
         holidays = city.holidays(known.first_day, missing[-1] + timedelta(days=HORIZON))
 
-        def issued_on(as_of: date) -> Issued:
-            return issue(known.until(as_of), as_of, past, holidays)
+        def issued_on(as_of: date) -> tuple[pd.DataFrame, Mapping[str, str]]:
+            issued = issue(known.until(as_of), as_of, past, holidays)
+            return issued.frame.assign(model_version=versions.get(as_of)), issued.skipped
 
+        batches = [
+            missing[start : start + _ISSUED_AT_ONCE]
+            for start in range(0, len(missing), _ISSUED_AT_ONCE)
+        ]
         with ThreadPoolExecutor(workers) as pool:
-            for start in range(0, len(missing), _ISSUED_AT_ONCE):
-                days = missing[start : start + _ISSUED_AT_ONCE]
-                frames = []
-                for as_of, issued in zip(days, pool.map(issued_on, days), strict=True):
-                    frame = issued.frame.assign(model_version=versions.get(as_of))
-                    frames.append(frame)
-                    done.append(
-                        _described(frame, issued.skipped, as_of, wanted[as_of], is_new=True)
-                    )
-                _write(table, frames, days)
-                tell(f"Forecasts of {start + len(days)} of {len(missing)} days")
+            for days, issued in _one_batch_ahead(pool, issued_on, batches):
+                _write(table, [frame for frame, _ in issued], days)
+                done += [
+                    _described(frame, skipped, as_of, wanted[as_of], is_new=True)
+                    for as_of, (frame, skipped) in zip(days, issued, strict=True)
+                ]
+                tell(f"Forecasts of {len(done)} of {len(missing)} days")
     done += [
         _described(frame, {}, as_of, wanted[as_of], is_new=False)
         for as_of, frame in _read_days(table, sorted(there)).items()
@@ -130,6 +132,20 @@ def measure(
     last = max(day for day in known.complete_days if day <= ordered[-1])
     panel = known.until(last, names=sorted(set(issued["series"])))
     return past_accuracy(panel, issued, sorted(set(issued["as_of"])))
+
+
+def _one_batch_ahead(
+    pool: ThreadPoolExecutor,
+    issued_on: Callable[[date], tuple[pd.DataFrame, Mapping[str, str]]],
+    batches: Sequence[Sequence[date]],
+) -> Iterator[tuple[Sequence[date], list[tuple[pd.DataFrame, Mapping[str, str]]]]]:
+    """Batches of days with what is issued on them; the next one is computed while one is written."""
+    ahead: list[Future[tuple[pd.DataFrame, Mapping[str, str]]]] = []
+    for days, following in pairwise([(), *batches, ()]):
+        issued = [future.result() for future in ahead]
+        ahead = [pool.submit(issued_on, as_of) for as_of in following]
+        if days:
+            yield days, issued
 
 
 def _wanted(known: Known, partitions: Sequence[date]) -> dict[date, date]:
@@ -176,10 +192,7 @@ def _write(table: Table, frames: Sequence[pd.DataFrame], days: Sequence[date]) -
     """Write some days; one without any series leaves no row."""
     filled = [frame for frame in frames if len(frame)]
     if filled:
-        frame = pd.concat(filled, ignore_index=True)
-        for column in ("as_of", "ds"):
-            frame[column] = frame[column].dt.date
-        write_frame(table, frame.astype({"horizon": "int32"}), within(days, "as_of"))
+        write_frame(table, pd.concat(filled, ignore_index=True), within(days, "as_of"))
 
 
 def _read_days(table: Table, days: Sequence[date]) -> dict[date, pd.DataFrame]:

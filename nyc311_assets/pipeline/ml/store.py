@@ -31,12 +31,12 @@ def write_frame(table: Table, frame: pd.DataFrame, predicate: str) -> None:
         predicate: A condition that all rows of the frame match.
     """
     names = list(table.contract.column_names)
-    types = {name: pa.float64() for name in names if frame[name].dtype.kind == "f"}
     schema = to_arrow_schema(table.read().select(*names).schema)
-    plain = frame[names].astype(dict.fromkeys(types, object))
-    plain = plain.where(plain.notna(), None)
-    arrow = pa.Table.from_pandas(plain, schema, preserve_index=False, safe=False)
-    table.replace_where(table.spark.createDataFrame(arrow).coalesce(1), predicate)
+    columns = [
+        pa.array(frame[each.name], each.type, from_pandas=True, safe=False) for each in schema
+    ]
+    rows = pa.Table.from_arrays(columns, schema=schema)
+    table.replace_where(table.spark.createDataFrame(rows).coalesce(1), predicate)
 
 
 def read_origins(

@@ -8,7 +8,7 @@ from nyc311_assets.pipeline.days import days_between
 from nyc311_assets.pipeline.forecasting.bands import bands, calibrate
 from nyc311_assets.pipeline.forecasting.candidates import LEVEL_PROFILE
 from nyc311_assets.pipeline.forecasting.conformal import conformal, restored, stabilised
-from nyc311_assets.pipeline.forecasting.dispersion import count_bounds, dispersions
+from nyc311_assets.pipeline.forecasting.dispersion import count_bounds, dispersions, excess_variance
 from nyc311_assets.pipeline.forecasting.past import PastForecasts
 from nyc311_assets.pipeline.forecasting.volume import horizon_group, recent_volume, tier_of
 from nyc311_assets_tests.pipeline.forecasting.counts import WEEK, simulated
@@ -40,7 +40,7 @@ def test_the_dispersion_of_a_known_distribution_is_found() -> None:
     generator = np.random.default_rng(3)
     forecasts = np.full((120, 30, 30), 200.0)
     actuals = generator.negative_binomial(1 / 0.1, 1 / (1 + 0.1 * forecasts)).astype(float)
-    found = dispersions(actuals, forecasts, GROUP, np.full(30, 4))
+    found = dispersions(excess_variance(actuals, forecasts), GROUP, np.full(30, 4))
     np.testing.assert_allclose(found, 0.1, rtol=0.35)
     assert found.mean() == pytest.approx(0.1, rel=0.1)
 
