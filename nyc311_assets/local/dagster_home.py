@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 _DAGSTER_YAML = """\
@@ -25,16 +27,23 @@ event_log_storage:
   module: nyc311_assets.resources.event_log
   class: LocalEventLog
   config:
-    home: {env: DAGSTER_HOME}
+    home: "HOME"
 """
+_HOME_LINE = re.compile(r"^    home: .*$", re.MULTILINE)
 
 
 def prepare_dagster_home(folder: Path) -> Path:
-    """Create the instance's home and its dagster.yaml; a file that is there is left alone."""
+    """Create the instance's home and its dagster.yaml.
+
+    A file that is there is left alone, but for the place of the event log when the home was moved.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     instance_file = folder / "dagster.yaml"
-    if not instance_file.exists():
-        instance_file.write_text(_DAGSTER_YAML, encoding="utf-8")
+    before = instance_file.read_text(encoding="utf-8") if instance_file.exists() else None
+    home = f"    home: {json.dumps(str(folder.absolute()))}"
+    text = _HOME_LINE.sub(lambda _: home, before or _DAGSTER_YAML)
+    if text != before:
+        instance_file.write_text(text, encoding="utf-8")
     return folder
 
 

@@ -20,8 +20,7 @@ POOL = "bronze_raw_311"
 
 
 @pytest.fixture
-def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.from_config(str(prepare_dagster_home(tmp_path))) as instance:
         yield instance
 

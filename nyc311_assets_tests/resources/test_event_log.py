@@ -62,6 +62,17 @@ def test_the_home_that_we_write_has_it(instance: dg.DagsterInstance, home: Path)
     assert Path(storage.path_for_shard("index")) == home / "history" / "runs" / "index.db"
 
 
+def test_a_home_that_was_moved_keeps_its_log_with_it(home: Path, tmp_path: Path) -> None:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        run_id = run(instance)
+    moved = home.rename(tmp_path / "moved")
+    with dg.DagsterInstance.from_config(str(prepare_dagster_home(moved))) as instance:
+        storage = instance.event_log_storage
+        assert isinstance(storage, LocalEventLog)
+        assert numbers(storage, run_id) == [0, 1, 2]
+    assert not home.exists()
+
+
 def test_dagsters_own_class_reads_what_it_wrote(instance: dg.DagsterInstance, home: Path) -> None:
     run_id = run(instance)
     stock = SqliteEventLogStorage(str(home / "history" / "runs"))

@@ -80,10 +80,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def run(settings: Settings, asset: str) -> tuple[bool, str]:
     """Run one asset's step; returns whether it succeeded, and what its failure said."""
     definitions = build_definitions(settings, in_production=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_HOME", str(prepare_dagster_home(settings.dagster_home)))
-        instance = dg.DagsterInstance.get()
-    with instance:
+    home = prepare_dagster_home(settings.dagster_home)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
         result = definitions.resolve_job_def("daily").execute_in_process(
             instance=instance,
             partition_key=DAY.isoformat(),
