@@ -1,0 +1,92 @@
+"""The Terraform of one environment: well-formed, and granting nothing over everything."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2] / "infrastructure" / "terraform"
+# Where machines without a network keep providers: a folder named here, or one below /opt.
+MIRROR = "NYC311_TF_PLUGINS"
+WITHOUT_RESOURCE = {
+    "cloudwatch:PutMetricData",
+    "ec2:DescribeNetworkInterfaces",
+    "ecr:GetAuthorizationToken",
+    "ecs:DescribeTaskDefinition",
+    "ecs:RegisterTaskDefinition",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+}
+
+
+@pytest.fixture(scope="module")
+def terraform() -> str:
+    found = shutil.which("terraform")
+    if found is None:
+        pytest.skip("terraform is not installed")
+    return found
+
+
+def _mirror() -> Path:
+    named = os.environ.get(MIRROR)
+    found = [Path(named)] if named else [each.parent for each in Path("/opt").glob("*/registry.*")]
+    if not found:
+        pytest.skip(f"no mirror of Terraform's providers; name its folder in {MIRROR}")
+    return found[0]
+
+
+def _run(command: list[str], folder: Path, settings: Path | None = None) -> str:
+    environment = dict(os.environ)
+    if settings is not None:
+        environment["TF_CLI_CONFIG_FILE"] = str(settings)
+    ended = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_it_is_formatted(terraform: str) -> None:
+    _run([terraform, "fmt", "-check", "-recursive"], ROOT)
+
+
+@pytest.mark.parametrize("part", [".", "bootstrap"])
+def test_it_is_valid_for_the_provider(terraform: str, tmp_path: Path, part: str) -> None:
+    settings = tmp_path / "terraformrc"
+    settings.write_text(
+        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{_mirror()}"\n  }}\n}}\n',
+        encoding="utf-8",
+    )
+    folder = tmp_path / "terraform"
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".terraform*"))
+    init = [terraform, "init", "-backend=false", "-input=false", "-no-color"]
+    _run(init, folder / part, settings)
+    said = _run([terraform, "validate", "-no-color"], folder / part, settings)
+    assert "The configuration is valid" in said
+
+
+def test_only_what_aws_gives_no_resource_for_is_allowed_on_everything() -> None:
+    allowed: set[str] = set()
+    for path in ROOT.rglob("*.tf"):
+        text = path.read_text("utf-8")
+        for actions in re.findall(r"Action\s*=\s*\[([^\]]*)\]\s*Resource\s*=\s*\[\"\*\"\]", text):
+            allowed |= set(re.findall(r'"([^"]+)"', actions))
+    assert allowed == WITHOUT_RESOURCE
+
+
+def test_no_statement_allows_every_action_of_a_service() -> None:
+    """Keys have a policy of their own, whose account must stay its master."""
+    for path in ROOT.rglob("*.tf"):
+        if path.parent.name == "encryption":
+            continue
+        text = re.sub(r"(?m)^\s*#.*$", "", path.read_text("utf-8"))
+        for block in re.findall(r'Effect\s*=\s*"Allow"(.*?)Resource', text, flags=re.DOTALL):
+            actions = block[block.find("Action") :]
+            assert not re.search(r'"(\w+:)?\*"', actions), f"{path}: {block}"
