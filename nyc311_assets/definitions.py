@@ -15,6 +15,7 @@ from nyc311_assets.assets import (
     silver_requests,
 )
 from nyc311_assets.automation.alerts.sensors import alert_sensors
+from nyc311_assets.automation.alerts.spend import spend_check
 from nyc311_assets.automation.alerts.ticks import AlertDesk
 from nyc311_assets.automation.explain import explain_job
 from nyc311_assets.automation.maintenance import maintenance_job, maintenance_schedule
@@ -55,6 +56,7 @@ def build_definitions(settings: Settings, *, in_production: bool) -> dg.Definiti
                 anomalies,
             )
         ],
+        asset_checks=[spend_check()],
         jobs=[daily, maintenance, rejects_job(), explain_job(), *model_jobs(), *time_travel_jobs()],
         schedules=[
             daily_schedule(daily, schedule_status),

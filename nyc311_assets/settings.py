@@ -140,8 +140,36 @@ class Settings(BaseSettings):
     late_by_hour: int = Field(
         default=6, ge=0, le=23, description="From this hour of New York on a day is expected."
     )
+    budget_usd: float = Field(
+        default=100.0, gt=0, description="Budget of a month in US dollars; told at 80 % and 100 %."
+    )
+    fixed_usd_per_month: float | None = Field(
+        default=None,
+        ge=0,
+        description="What a month costs without any run. Unset: nothing on a laptop; on Databricks "
+        "the price list's single box, storage and watching.",
+    )
+    environment: str = Field(
+        default="local", min_length=1, description="Name of this environment: dev, qa or prod."
+    )
+    cloudwatch_region: str | None = Field(
+        default=None, description="AWS region that spend is a CloudWatch metric in. Unset: none."
+    )
     dashboard_url: str = Field(
         default="http://127.0.0.1:8501", description="The dashboard that alerts link to."
+    )
+    dashboard_address: str = Field(
+        default="127.0.0.1",
+        description="Address that the dashboard is bound to; another one needs sign-in.",
+    )
+    dashboard_port: int = Field(default=8501, ge=1, le=65535, description="Its port.")
+    dashboard_secrets: Path = Field(
+        default=Path(".streamlit/secrets.toml"),
+        description="Streamlit's secrets.toml, whose [auth] section switches sign-in on.",
+    )
+    dashboard_allowed: str | None = Field(
+        default=None,
+        description="Who may sign in: e-mail addresses and domains (@example.org), by commas.",
     )
     dagster_url: str = Field(
         default="http://127.0.0.1:3000", description="Dagster's UI that alerts link to."
@@ -173,6 +201,13 @@ class Settings(BaseSettings):
     def feed_row_files(self) -> tuple[str, ...]:
         """What the embedded feed serves; empty for the synthetic stream."""
         return tuple(part.strip() for part in (self.feed_rows or "").split(",") if part.strip())
+
+    @property
+    def dashboard_people(self) -> tuple[str, ...]:
+        """The e-mail addresses and domains that may sign in to the dashboard."""
+        return tuple(
+            part.strip() for part in (self.dashboard_allowed or "").split(",") if part.strip()
+        )
 
     @property
     def lakehouse_path(self) -> Path:

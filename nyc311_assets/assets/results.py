@@ -31,7 +31,7 @@ def check_specs(
                 f"{check.description}\n\n{check.severity}. Owner: {check.owner}. "
                 f"Runbook: {runbook_anchor(check)}"
             ),
-            blocking=check.severity == "ERROR" and not check.holds_back,
+            blocking=check.blocks,
             metadata={
                 "severity": check.severity,
                 "owner": check.owner,

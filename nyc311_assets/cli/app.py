@@ -106,6 +106,26 @@ def demo(
 
 
 @app.command()
+def dashboard(
+    port: Annotated[int | None, typer.Option(help="Port; else NYC311_DASHBOARD_PORT.")] = None,
+) -> None:
+    """Serve the dashboard until it is stopped; on 127.0.0.1 unless sign-in is configured."""
+    try:
+        from nyc311_assets.dashboard.launch import NotProtected, serve
+        from nyc311_assets.dashboard.signin import SignInUnusable
+    except ModuleNotFoundError as error:
+        raise fail(f"{error.name} is not installed: pip install '.[dashboard]'", code=2) from None
+
+    settings = Settings()
+    if port is not None:
+        settings = settings.model_copy(update={"dashboard_port": port})
+    try:
+        serve(settings)
+    except (NotProtected, SignInUnusable) as error:
+        raise fail(error, code=2) from None
+
+
+@app.command()
 def doctor() -> None:
     """Look whether everything that a run needs is there, and say what is not."""
     from nyc311_assets.cli.doctor import examine
@@ -247,6 +267,30 @@ def maintain(
 
     with failures():
         run_maintenance(console, Settings(), dry_run=dry_run)
+
+
+@app.command()
+def cost(
+    *,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Compare ways to run the steps and host Dagster.")
+    ] = False,
+    docs: Annotated[
+        bool, typer.Option("--docs", help="Print docs/cost_analysis.md instead.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show what this month has cost, what it comes to, and what other choices would cost."""
+    from nyc311_assets.cli.cost import show_month, show_options
+    from nyc311_assets.cli.cost_docs import cost_docs
+
+    if docs and (what_if or as_json):
+        raise fail("--docs prints a page of its own: give it without --what-if and --json.", code=2)
+    if docs:
+        typer.echo(cost_docs(), nl=False)
+        return
+    with failures():
+        (show_options if what_if else show_month)(console, Settings(), as_json=as_json)
 
 
 @local.command()

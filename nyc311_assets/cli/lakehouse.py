@@ -16,7 +16,7 @@ from rich.filesize import decimal
 
 from nyc311_assets.cli.errors import WrongUse
 from nyc311_assets.cli.formats import local_time, page_of
-from nyc311_assets.pipeline.catalog import layers
+from nyc311_assets.pipeline.catalog import OPERATIONS, layers
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.tables import Lakehouse
 from nyc311_assets.pipeline.versions import History, Version, retention_of, version_of
@@ -101,8 +101,10 @@ def show_tables(console: Console, settings: Settings) -> None:
             None,
             (
                 read_standing(settings.lakehouse_path, contract.name, now=now)
-                for layer in layers(NEW_YORK)
-                for contract in layer.contracts
+                for contract in (
+                    *(each for layer in layers(NEW_YORK) for each in layer.contracts),
+                    *OPERATIONS,
+                )
             ),
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from nyc311_assets.pipeline.catalog import Layer, layers
+from nyc311_assets.pipeline.catalog import OPERATIONS, layers
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import Column, TableContract
 from nyc311_assets.pipeline.contracts.silver import typed_rows
@@ -18,6 +18,7 @@ which the tables are created, too: change it there. How each table is written is
 
 Times of the type `TIMESTAMP` are instants, in UTC; `TIMESTAMP_NTZ` is wall time of the city."""
 _HEADINGS = ("column", "type", "may be null", "meaning")
+_ORCHESTRATOR = "Dagster itself, with delta-rs"
 _RULES = """\
 ## The rules of a request
 
@@ -33,17 +34,18 @@ def table_docs(city: City) -> str:
     """The page on all tables of a city's lakehouse: Markdown, with a newline at its end."""
     parts = [_INTRODUCTION]
     for layer in layers(city):
-        parts += [_of_table(layer, contract) for contract in layer.contracts]
+        parts += [_of_table(contract, f"the asset `{layer.asset}`") for contract in layer.contracts]
+    parts += [_of_table(contract, _ORCHESTRATOR) for contract in OPERATIONS]
     parts.append(f"{_RULES}\n\n{_of_rules(typed_rows(city))}")
     return "\n\n".join(parts) + "\n"
 
 
-def _of_table(layer: Layer, contract: TableContract) -> str:
+def _of_table(contract: TableContract, writer: str) -> str:
     return "\n\n".join(
         (
             f"## {contract.name}",
             contract.description,
-            "\n".join(f"- {fact}" for fact in _facts(layer, contract)),
+            "\n".join(f"- {fact}" for fact in _facts(contract, writer)),
             _page(_HEADINGS, (_cells(column) for column in contract.columns)),
         )
     )
@@ -60,8 +62,8 @@ def _of_rules(contract: TableContract) -> str:
     )
 
 
-def _facts(layer: Layer, contract: TableContract) -> Iterator[str]:
-    yield f"**Written by** the asset `{layer.asset}`"
+def _facts(contract: TableContract, writer: str) -> Iterator[str]:
+    yield f"**Written by** {writer}"
     yield f"**Key:** {_names(contract.key)}"
     if contract.partitioned_by:
         yield f"**Partitioned by** {_names(contract.partitioned_by)}"

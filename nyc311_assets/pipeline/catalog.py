@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import (
+    ALERTS,
     ANOMALIES,
     BATCHES,
+    CHECKS,
     CLASSIFICATIONS,
     DAILY_COUNTS,
     DAYS,
@@ -18,12 +20,17 @@ from nyc311_assets.pipeline.contracts import (
     ORIGINS,
     RAW_311,
     REJECTS,
+    RUNS,
     SERIES,
     SERVING,
     TableContract,
     silver_requests,
     silver_staged,
 )
+
+# The orchestrator's own tables: it writes and maintains them by itself, with delta-rs, wherever the
+# steps run. They are not restored: an alert that the ledger forgets is sent again.
+OPERATIONS = (ALERTS, RUNS, CHECKS)
 
 
 class UnknownTable(LookupError):
@@ -51,7 +58,7 @@ class Layer:
 
 
 def layers(city: City) -> tuple[Layer, ...]:
-    """All layers, upstream first; every table is in one of them."""
+    """All layers, upstream first; every table is in one of them, or in OPERATIONS."""
     return (
         Layer("bronze", "raw_311", (RAW_311, BATCHES)),
         Layer(

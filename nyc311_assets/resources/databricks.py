@@ -19,10 +19,19 @@ from databricks.sdk.service import jobs
 from nyc311_assets.resources.messages import MessagesUnreadable, VolumeMessageReader
 from nyc311_assets.resources.redaction import Redactor
 from nyc311_assets.resources.remote_run import DeadlinePassed, RemoteRun
+from nyc311_assets.resources.run_times import run_seconds
 from nyc311_assets.resources.volume import Volume, VolumeContextInjector
 from nyc311_assets.resources.workspace_errors import WorkspaceError, WorkspaceUnreachable
 
 Context = dg.OpExecutionContext | dg.AssetExecutionContext
+
+
+class StepInvocation(dg.PipesClientCompletedInvocation):
+    """What a run that ended well reported."""
+
+    def with_metadata(self, more: Mapping[str, dg.MetadataValue]) -> StepInvocation:
+        """The same, with more metadata on all its results."""
+        return StepInvocation(self._session, metadata={**self.metadata, **more})
 
 
 class HardenedPipesDatabricksClient(PipesDatabricksClient):
@@ -55,7 +64,13 @@ class HardenedPipesDatabricksClient(PipesDatabricksClient):
         self.grace_seconds = grace_seconds
         self.timeout_seconds = timeout_seconds
         self.deadline_slack_seconds = deadline_slack_seconds
-        self._redact = Redactor([*secrets, client.config.token, client.config.client_secret])
+        self.redact = Redactor([*secrets, client.config.token, client.config.client_secret])
+        self._remote: RemoteRun | None = None
+
+    @property
+    def latest_run(self) -> jobs.Run | None:
+        """The remote run of the newest call, as it was last seen; None before that."""
+        return self._remote.latest if self._remote else None
 
     def run(  # type: ignore[override] # as upstream: a client's run names its own arguments
         self,
@@ -64,7 +79,7 @@ class HardenedPipesDatabricksClient(PipesDatabricksClient):
         extras: Mapping[str, Any] | None = None,
         task: jobs.SubmitTask,
         submit_args: Mapping[str, Any] | None = None,
-    ) -> dg.PipesClientCompletedInvocation:
+    ) -> StepInvocation:
         """Submit a task, stream its messages, and wait for its end.
 
         Whatever ends the step before the run ends cancels the run. Read the results with
@@ -76,16 +91,17 @@ class HardenedPipesDatabricksClient(PipesDatabricksClient):
             DagsterExecutionInterruptedError: The step was cancelled; the remote run is, too.
         """
         # Pipes itself calls what an asset's context has deprecated and an op's has not.
-        context = getattr(context, "op_execution_context", context)
+        context = op_context(context)
         volume = Volume(self.client, self.volume_path, context.log)
         # A reader is good for one call: it remembers how far it has read.
         reader = VolumeMessageReader(
             volume,
             interval_seconds=self.poll_interval_seconds,
             grace_seconds=self.grace_seconds,
-            redact=self._redact,
+            redact=self.redact,
         )
         remote: RemoteRun | None = None
+        self._remote = None
         try:
             with dg.open_pipes_session(
                 context=context,
@@ -100,11 +116,12 @@ class HardenedPipesDatabricksClient(PipesDatabricksClient):
                         **(submit_args or {}),
                         "tasks": [_with_bootstrap(task, session)],
                         "run_name": f"{context.job_name}/{task.task_key}/{context.run_id[:8]}",
-                        "idempotency_token": _attempt_token(context),
+                        "idempotency_token": attempt_token(context),
                         "timeout_seconds": self.timeout_seconds,
                     },
                     poll_interval_seconds=self.poll_interval_seconds,
                 )
+                self._remote = remote
                 run = self._run_to_end(remote, reader)
         except DeadlinePassed as error:
             raise self._failure(
@@ -139,7 +156,7 @@ class HardenedPipesDatabricksClient(PipesDatabricksClient):
                 "materialized, by report_asset_materialization.",
                 remote,
             )
-        return dg.PipesClientCompletedInvocation(session, metadata=_run_metadata(run))
+        return StepInvocation(session, metadata=_run_metadata(run))
 
     def _run_to_end(self, remote: RemoteRun, reader: VolumeMessageReader) -> jobs.Run:
         try:
@@ -174,7 +191,7 @@ class HardenedPipesDatabricksClient(PipesDatabricksClient):
         output = remote.output()
         if job_traceback and "Traceback" not in output:
             output = "\n".join(part for part in (job_traceback, output) if part)
-        output = self._redact(output) or "(the run left no output)"
+        output = self.redact(output) or "(the run left no output)"
         return self._failure(
             f"{remote} {what}: {state.state_message or 'no message'}\n\n{output}",
             remote,
@@ -191,7 +208,7 @@ class HardenedPipesDatabricksClient(PipesDatabricksClient):
     ) -> dg.Failure:
         run = remote.latest if remote else None
         return dg.Failure(
-            self._redact(description),
+            self.redact(description),
             metadata={
                 "databricks_host": self.client.config.host or "",
                 **(_run_metadata(run) if run else {}),
@@ -234,20 +251,26 @@ def _with_bootstrap(task: jobs.SubmitTask, session: dg.PipesSession) -> jobs.Sub
     return jobs.SubmitTask.from_dict(fields)
 
 
-def _attempt_token(context: Context) -> str:
+def op_context(context: Context) -> dg.OpExecutionContext:
+    """The context of a step's op, whose run_id and retry_number an asset's context deprecates."""
+    if isinstance(context, dg.AssetExecutionContext):
+        return context.op_execution_context
+    return context
+
+
+def attempt_token(context: Context) -> str:
     """One token per attempt, so that a submit that is sent twice runs once."""
+    context = op_context(context)
     attempt = f"{context.run_id}/{context.op_handle}/{context.retry_number}"
     return hashlib.sha256(attempt.encode()).hexdigest()
 
 
 def _run_metadata(run: jobs.Run) -> dict[str, dg.MetadataValue]:
-    def seconds(milliseconds: int | None) -> dg.MetadataValue:
-        return dg.MetadataValue.float((milliseconds or 0) / 1000)
-
+    seconds = run_seconds(run)
     return {
         "databricks_run_id": dg.MetadataValue.text(str(run.run_id)),
         "databricks_run_url": dg.MetadataValue.url(run.run_page_url or ""),
-        "queue_seconds": seconds(run.queue_duration),
-        "setup_seconds": seconds(run.setup_duration),
-        "execution_seconds": seconds(run.execution_duration),
+        "queue_seconds": dg.MetadataValue.float(seconds.queue),
+        "setup_seconds": dg.MetadataValue.float(seconds.setup),
+        "execution_seconds": dg.MetadataValue.float(seconds.execution),
     }

@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from pathlib import Path
 
 import pyarrow as pa
 import stamina
-from deltalake import CommitProperties, DeltaTable, Field, Schema
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
-from deltalake.schema import PrimitiveType
 
-from nyc311_assets.pipeline.contracts import ALERTS, Column
-from nyc311_assets.resources.ledger_episodes import newest_excess, read_rows
+from nyc311_assets.pipeline.contracts import ALERTS
+from nyc311_assets.resources.delta_tables import create_table, read_rows, table_url
+from nyc311_assets.resources.ledger_episodes import newest_excess
 from nyc311_assets.resources.ledger_rows import Alert, Delivery, from_row, to_row
 
-_DELTA_TYPES = {
-    "STRING": "string",
-    "TIMESTAMP": "timestamp",
-    "DATE": "date",
-    "DOUBLE": "double",
-    "BOOLEAN": "boolean",
-}
 _MOST_FILES = 50
 
 Change = Callable[[Sequence[Alert]], Iterable[Alert]]
@@ -48,7 +40,7 @@ class Ledger:
             lakehouse_url: Root of the tables: a folder, or s3://… with AWS_* in the environment.
         """
         self._lakehouse_url = lakehouse_url.rstrip("/")
-        self.url = f"{self._lakehouse_url}/{ALERTS.name.replace('.', '/')}"
+        self.url = table_url(self._lakehouse_url, ALERTS)
 
     def read(self) -> list[Alert]:
         """All alerts, oldest first."""
@@ -68,7 +60,7 @@ class Ledger:
             What it returned, now written.
         """
         if not DeltaTable.is_deltatable(self.url):
-            self._create()
+            create_table(self.url, ALERTS)
         for attempt in stamina.retry_context(
             on=CommitFailedError, attempts=30, timeout=45, wait_initial=0.02, wait_max=1.0
         ):
@@ -166,26 +158,6 @@ class Ledger:
                     yield replace(said(each), noted_excess=noted, note=note or each.note)
 
         return self.transact(change)
-
-    def _create(self) -> None:
-        if "://" not in self.url:
-            Path(self.url).mkdir(parents=True, exist_ok=True)
-        DeltaTable.create(
-            self.url,
-            Schema([_field(column) for column in ALERTS.columns]),
-            mode="ignore",
-            name=ALERTS.name,
-            description=ALERTS.description,
-        )
-
-
-def _field(column: Column) -> Field:
-    return Field(
-        column.name,
-        PrimitiveType(_DELTA_TYPES[column.type]),
-        nullable=column.nullable,
-        metadata={"comment": column.description},
-    )
 
 
 def _alerts(table: DeltaTable) -> list[Alert]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
 from nyc311_assets.pipeline.contracts import EPISODES
+from nyc311_assets.resources.delta_tables import open_table, read_rows, table_url
 
 _NAMES = (
     "id", "series", "direction", "start", "peak", "end", "days", "excess", "expected", "severity",
@@ -53,12 +53,6 @@ class Episodes:
     written_at: datetime
 
 
-def read_rows(table: DeltaTable) -> list[dict[str, Any]]:
-    """All rows of a table; read so that deletion vectors count."""
-    answer = QueryBuilder().register("t", table).execute("SELECT * FROM t")
-    return list(pa.table(answer.read_all()).to_pylist())
-
-
 def read_episodes(lakehouse_url: str) -> Episodes | None:
     """The episodes; None when there is no such table yet."""
     table = _table(lakehouse_url)
@@ -83,5 +77,4 @@ def newest_excess(lakehouse_url: str, episode: str) -> float | None:
 
 
 def _table(lakehouse_url: str) -> DeltaTable | None:
-    url = f"{lakehouse_url.rstrip('/')}/{EPISODES.name.replace('.', '/')}"
-    return DeltaTable(url) if DeltaTable.is_deltatable(url) else None
+    return open_table(table_url(lakehouse_url, EPISODES))

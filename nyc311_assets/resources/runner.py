@@ -11,8 +11,9 @@ from dagster._core.storage.tags import RETRY_NUMBER_TAG, ROOT_RUN_ID_TAG
 
 from nyc311_assets.jobs.protocol import JobConfig
 from nyc311_assets.resources.compute import secrets_of, submission
-from nyc311_assets.resources.databricks import HardenedPipesDatabricksClient
+from nyc311_assets.resources.databricks import HardenedPipesDatabricksClient, attempt_token
 from nyc311_assets.resources.mlflow_place import model_config
+from nyc311_assets.resources.recording import Attempt, StepRecorder, utc_now
 from nyc311_assets.resources.workspace import open_site
 from nyc311_assets.settings import Settings
 
@@ -111,11 +112,25 @@ class JobRunner:
             models=model_config(self.settings),
             parameters=parameters or {},
         )
-        return client.run(
-            context=context,
-            extras=config.as_extras(),
-            task=submit.task,
-            submit_args=submit.submit_args,
+        recorder = StepRecorder(
+            self.settings,
+            context,
+            Attempt(entry, partition_keys, attempt_token(context), utc_now()),
+            workspace="databricks" if site.lakehouse.is_catalog else "embedded",
+            redact=client.redact,
+        )
+        try:
+            invocation = client.run(
+                context=context,
+                extras=config.as_extras(),
+                task=submit.task,
+                submit_args=submit.submit_args,
+            )
+        except BaseException as error:
+            recorder.ended_by(client.latest_run, error)
+            raise
+        return invocation.with_metadata(
+            recorder.succeeded(client.latest_run, invocation.get_custom_messages())
         )
 
 

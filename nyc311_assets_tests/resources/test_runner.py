@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
@@ -10,6 +11,7 @@ from databricks.sdk import WorkspaceClient
 from nyc311_assets.jobs.protocol import JobConfig
 from nyc311_assets.pipeline.tables import Lakehouse
 from nyc311_assets.resources import runner
+from nyc311_assets.resources.redaction import Redactor
 from nyc311_assets.resources.runner import JobRunner, batch_id
 from nyc311_assets.resources.workspace import Site
 from nyc311_assets.settings import Settings
@@ -18,6 +20,10 @@ from nyc311_assets.settings import Settings
 def run(run_id: str, **tags: str) -> dg.DagsterRun:
     named = {name.replace("__", "/"): value for name, value in tags.items()}
     return dg.DagsterRun(job_name="daily", run_id=run_id, tags=named)
+
+
+class _Sent(Exception):
+    """The submission is what the test is about."""
 
 
 def test_a_run_makes_a_batch_of_its_own() -> None:
@@ -35,15 +41,19 @@ def test_a_run_that_a_person_starts_again_wants_fresh_rows() -> None:
 
 @pytest.mark.parametrize("hold_back", [True, False])
 def test_a_job_is_told_whether_to_hold_days_back(
-    monkeypatch: pytest.MonkeyPatch, hold_back: bool
+    monkeypatch: pytest.MonkeyPatch, hold_back: bool, tmp_path: Path
 ) -> None:
     sent: dict[str, Any] = {}
 
     class Client:
-        def __init__(self, *_: Any, **__: Any) -> None: ...
+        latest_run = None
+
+        def __init__(self, *_: Any, **__: Any) -> None:
+            self.redact = Redactor([])
 
         def run(self, *, extras: dict[str, Any], **_: Any) -> None:
             sent.update(extras)
+            raise _Sent
 
     site = Site(
         client=WorkspaceClient(host="http://nowhere.invalid", token="t"),
@@ -63,9 +73,13 @@ def test_a_job_is_told_whether_to_hold_days_back(
     class Context:
         partition_keys: list[str]
         run: dg.DagsterRun
+        run_id: str = "first"
+        op_handle: str = "raw_311"
+        retry_number: int = 0
 
     context = cast("dg.AssetExecutionContext", Context(["2026-03-01"], run("first")))
-    JobRunner(Settings()).run(context, "raw_311")
+    with pytest.raises(_Sent):
+        JobRunner(Settings(home=tmp_path)).run(context, "raw_311")
     assert JobConfig.from_extras(sent).hold_back is hold_back
 
 

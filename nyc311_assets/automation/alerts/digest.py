@@ -7,8 +7,8 @@ from datetime import datetime
 
 import dagster as dg
 
-from nyc311_assets.automation.alerts.messages import digest_line
 from nyc311_assets.automation.alerts.ticks import AlertDesk, Decide
+from nyc311_assets.resources.episode_messages import digest_line
 from nyc311_assets.resources.ledger_episodes import KnownEpisode, read_episodes
 from nyc311_assets.resources.ledger_rows import Alert, alert_id
 

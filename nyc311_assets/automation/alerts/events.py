@@ -6,15 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from nyc311_assets.automation.alerts import messages
-from nyc311_assets.automation.alerts.messages import Links
+from nyc311_assets.resources import episode_messages as messages
+from nyc311_assets.resources.episode_messages import Links
 from nyc311_assets.resources.ledger_episodes import Episodes, KnownEpisode
 from nyc311_assets.resources.ledger_rows import Alert, Outcome, alert_id
+from nyc311_assets.resources.standing import has_grown, is_quiet
 
 # In the order in which they happen; when several are due at once, the last one tells them all.
 EVENTS = ("opened", "reopened", "confirmed", "worsened", "closed", "corrected")
-# Excess since somebody said something, at which it is worse.
-WORSE_RATIO = 1.5
 # More messages of one kind than this at once become one.
 MOST_SINGLE_MESSAGES = 10
 
@@ -106,7 +105,12 @@ def _of_episode(
     said = newest or next(reversed(family), None)
     events = _events(episode, own or family, family)
     is_open = episode.state == "open"
-    if is_open and said and _is_quiet(said, present.today) and _has_grown(episode, said):
+    if (
+        is_open
+        and said
+        and is_quiet(said, present.today)
+        and has_grown(episode.excess, said.noted_excess)
+    ):
         events.append("worsened")
     if not events or ("corrected" in events and newest is None):
         return
@@ -165,21 +169,11 @@ def _outcome(
     is_old = (present.today - episode.end).days > present.max_age_days
     if is_old and not (newest and events[-1] in {"closed", "corrected"}):
         return "too_old"
-    if said is None or not _is_quiet(said, present.today):
+    if said is None or not is_quiet(said, present.today):
         return "send"
     if events[-1] == "corrected" and not (said.is_muted(present.today) or said.marked_false_at):
         return "send"  # whoever acknowledged it may be acting on it
     return "send" if {"confirmed", "worsened"} & set(events) else "quiet"
-
-
-def _is_quiet(alert: Alert, today: date) -> bool:
-    return bool(alert.acknowledged_at or alert.marked_false_at or alert.is_muted(today))
-
-
-def _has_grown(episode: KnownEpisode, said: Alert) -> bool:
-    if said.noted_excess is None or episode.excess is None:
-        return False
-    return abs(episode.excess) >= WORSE_RATIO * abs(said.noted_excess) > 0
 
 
 def _identity(episode: KnownEpisode, event: str, own: Sequence[Alert], said: Alert | None) -> str:

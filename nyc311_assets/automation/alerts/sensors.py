@@ -10,6 +10,7 @@ from nyc311_assets.automation.alerts.digest import digest_sensor
 from nyc311_assets.automation.alerts.failed_checks import failed_checks_sensor
 from nyc311_assets.automation.alerts.failed_runs import failed_runs_sensor
 from nyc311_assets.automation.alerts.late_data import late_data_sensor
+from nyc311_assets.automation.alerts.spend import spend_sensor
 from nyc311_assets.automation.alerts.streaks import streaks_sensor
 
 
@@ -25,4 +26,5 @@ def alert_sensors(status: dg.DefaultSensorStatus) -> Sequence[dg.SensorDefinitio
         failed_runs_sensor(status),
         failed_checks_sensor(status),
         late_data_sensor(status),
+        spend_sensor(status),
     ]

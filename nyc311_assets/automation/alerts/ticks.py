@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from nyc311_assets.automation.alerts.delivery import deliver
-from nyc311_assets.automation.alerts.messages import Links
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.resources.channels import open_channels
+from nyc311_assets.resources.episode_messages import Links
 from nyc311_assets.resources.ledger import Ledger
 from nyc311_assets.resources.ledger_rows import Alert
 from nyc311_assets.settings import Settings

@@ -34,6 +34,11 @@ class CheckSpec:
     owner: str
     holds_back: bool = False
 
+    @property
+    def blocks(self) -> bool:
+        """Whether a failure stops what is downstream."""
+        return self.severity == "ERROR" and not self.holds_back
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

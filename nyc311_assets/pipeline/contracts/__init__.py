@@ -15,7 +15,7 @@ from nyc311_assets.pipeline.contracts.ml import (
     ORIGINS,
     SERVING,
 )
-from nyc311_assets.pipeline.contracts.ops import ALERTS
+from nyc311_assets.pipeline.contracts.ops import ALERTS, CHECKS, RUNS
 from nyc311_assets.pipeline.contracts.schema import Column, TableContract
 from nyc311_assets.pipeline.contracts.silver import (
     CLASSIFICATIONS,
@@ -30,6 +30,7 @@ __all__ = [
     "ALERTS",
     "ANOMALIES",
     "BATCHES",
+    "CHECKS",
     "CLASSIFICATIONS",
     "DAILY_COUNTS",
     "DAYS",
@@ -40,6 +41,7 @@ __all__ = [
     "ORIGINS",
     "RAW_311",
     "REJECTS",
+    "RUNS",
     "SERIES",
     "SERVING",
     "Column",

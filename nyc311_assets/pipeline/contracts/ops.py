@@ -46,3 +46,82 @@ ALERTS = TableContract(
     ),
     key=("alert_id",),
 )
+
+RUNS = TableContract(
+    name="ops.runs",
+    description="Every attempt of a step: what ran where, how long, how it ended, what it cost.",
+    columns=(
+        Column(
+            "run_id",
+            "STRING",
+            "The workspace's run; of an attempt that started none, `none-` and its own digits",
+            nullable=False,
+        ),
+        Column("dagster_run_id", "STRING", "The Dagster run", nullable=False),
+        Column(
+            "asset",
+            "STRING",
+            "The asset, or the operation on whole tables (maintain, restore, …)",
+            nullable=False,
+        ),
+        Column("first_partition", "DATE", "First of its daily partitions; null of an operation"),
+        Column("last_partition", "DATE", "Last of them"),
+        Column("partitions", "INT", "How many they are; 0 of an operation", nullable=False),
+        Column("attempt", "INT", "1 for the first, 2 for the first retry, …", nullable=False),
+        Column("workspace", "STRING", "databricks or embedded", nullable=False),
+        Column(
+            "compute",
+            "STRING",
+            "As configured: job_cluster, serverless or existing_cluster",
+            nullable=False,
+        ),
+        Column("state", "STRING", "SUCCESS, FAILED or CANCELED", nullable=False),
+        Column("error", "STRING", "Of one that failed: its first line, without secrets"),
+        Column(
+            "submitted_at", "TIMESTAMP", "When the step began to submit it, UTC", nullable=False
+        ),
+        Column("ended_at", "TIMESTAMP", "When its end was known here, UTC", nullable=False),
+        Column("queue_seconds", "DOUBLE", "Waited in the workspace's queue", nullable=False),
+        Column("setup_seconds", "DOUBLE", "Took to get its cluster", nullable=False),
+        Column("execution_seconds", "DOUBLE", "Computed", nullable=False),
+        Column(
+            "cost_usd",
+            "DOUBLE",
+            "Estimated cost by list prices; 0 in the embedded workspace; null without a price",
+        ),
+        Column(
+            "would_cost_usd",
+            "DOUBLE",
+            "What the same seconds cost on the configured compute of Databricks; null without a "
+            "price",
+        ),
+        Column("price_list", "DATE", "Date of the price list", nullable=False),
+        Column(
+            "cost_parts",
+            "STRING",
+            "JSON: part -> US dollars of would_cost_usd (dbu, instances, disks, addresses, …)",
+            nullable=False,
+        ),
+    ),
+    key=("run_id",),
+)
+
+CHECKS = TableContract(
+    name="ops.checks",
+    description="Every check of every partition, as the steps evaluated them.",
+    columns=(
+        Column("asset", "STRING", "The asset", nullable=False),
+        Column("check", "STRING", "The check", nullable=False),
+        Column("partition", "DATE", "The daily partition", nullable=False),
+        Column("passed", "BOOLEAN", "Whether the partition passes", nullable=False),
+        Column("severity", "STRING", "ERROR or WARN", nullable=False),
+        Column("blocking", "BOOLEAN", "A failure stops what is downstream", nullable=False),
+        Column("description", "STRING", "What passes, and what to do otherwise", nullable=False),
+        Column("owner", "STRING", "Who acts when it fails", nullable=False),
+        Column("figures", "STRING", "JSON: what was compared, by name", nullable=False),
+        Column("evaluated_at", "TIMESTAMP", "When the step's report was read, UTC", nullable=False),
+        Column("dagster_run_id", "STRING", "The Dagster run", nullable=False),
+        Column("run_id", "STRING", "The run in ops.runs", nullable=False),
+    ),
+    key=("run_id", "check", "partition"),
+)

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nyc311_assets.automation.alerts import messages
 from nyc311_assets.automation.alerts.events import (
     MOST_SINGLE_MESSAGES,
     Present,
     decide,
 )
-from nyc311_assets.automation.alerts.messages import Links
+from nyc311_assets.resources import episode_messages as messages
+from nyc311_assets.resources.episode_messages import Links
 from nyc311_assets.resources.ledger_episodes import Episodes, KnownEpisode
 from nyc311_assets.resources.ledger_rows import Alert
 from nyc311_assets_tests.automation.alerts.desks import NOON, TODAY, episode

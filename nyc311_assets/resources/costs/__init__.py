@@ -1,0 +1,1 @@
+"""What runs and months cost, by a dated price list."""
