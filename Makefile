@@ -4,10 +4,12 @@ BIN := $(VENV)/bin
 # Each has a Spark of its own, with 2 GB.
 TEST_PROCESSES ?= 2
 STAMP := $(VENV)/.installed
+# From npm for the tests alone (MPL-2.0), so it is no part of this repository.
+AXE := $(VENV)/axe
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test dev bench lint format clean constraints
+.PHONY: help setup demo test dev dashboard screenshots browser bench lint format clean constraints
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,7 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 		{ echo "Python 3.11 or 3.12 is needed: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing pinned packages (a few minutes the first time) ..."
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[orchestrator,dev]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[orchestrator,dashboard,dev]'
 	@touch $@
 
 setup: $(STAMP) ## Virtual environment, pinned packages, Delta's jars, Dagster's home
@@ -29,13 +31,27 @@ demo: setup ## Run the pipeline over 120 days and watch it; ROWS=folder for real
 dev: setup ## Dagster's UI on http://127.0.0.1:3000, with its home in .nyc311/
 	@DAGSTER_HOME=$$($(BIN)/nyc311 local dagster-home) $(BIN)/dagster dev $(ARGS)
 
+dashboard: setup ## The dashboard on http://127.0.0.1:8501
+	@$(BIN)/nyc311 dashboard $(ARGS)
+
 lint: setup ## Formatting, lint, layers, types
 	@$(BIN)/black --check --quiet . || { echo "Not formatted: run 'make format'."; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
-test: lint ## Linters, types and all tests, with coverage
+browser: setup
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		{ echo "Installing Chromium ..."; apt-get update -qq && apt-get install -qq -y chromium >/dev/null; }; } || \
+		echo "Chromium is missing: tests in a browser are skipped"
+	@test -f $(AXE)/node_modules/axe-core/axe.min.js || \
+		npm install --silent --no-save --no-audit --no-fund --prefix $(AXE) axe-core@4.14.1 || \
+		echo "axe-core could not be installed: the tests of accessibility are skipped"
+
+screenshots: browser ## Pictures of the dashboard's pages, into docs/images
+	@$(BIN)/python -m nyc311_assets_tests.dashboard.screenshots $(ARGS)
+
+test: lint browser ## Linters, types and all tests, with coverage
 	@$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --durations=25 $(ARGS)
 
 bench: setup ## Measure speed side by side with an alternative

@@ -1,0 +1,1 @@
+"""The dashboard: Streamlit pages, and the queries behind them."""

@@ -1,0 +1,12 @@
+"""The script that Streamlit runs: its pages, each with its own address."""
+
+import streamlit as st
+
+st.set_page_config(page_title="NYC 311", layout="wide")
+st.navigation(
+    [
+        st.Page("scripts/today.py", title="Today", default=True),
+        st.Page("scripts/series.py", title="Series", url_path="series"),
+    ],
+    position="top",
+).run()

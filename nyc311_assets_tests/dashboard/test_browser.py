@@ -1,0 +1,125 @@
+"""The pages in a real browser."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from nyc311_assets.resources.ledger import Ledger
+from nyc311_assets_tests.dashboard.conftest import PAGES, Open, Server, settle
+from nyc311_assets_tests.dashboard.lakehouses import CONFIRMED, RODENT, WATCH
+
+pytestmark = pytest.mark.long
+
+AXE = Path(sys.prefix) / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def at(server: Server, page: str, query: str = "") -> str:
+    return f"{server.url}/{'' if page == 'today' else page}{query}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_page_is_complete_without_trouble(
+    server: Server, visit: Open, page: str, width: int, scheme: str
+) -> None:
+    shown = visit(at(server, page), width=width, scheme=scheme)
+    expect(shown.get_by_role("heading", level=1)).to_have_text(page.capitalize())
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_lakehouse_says_what_to_do(
+    visit: Open, serve: Callable[[Path], Server], tmp_path: Path, page: str
+) -> None:
+    shown = visit(at(serve(tmp_path), page))
+    expect(shown.get_by_text("No data yet. Run make demo, then reload.")).to_be_visible()
+
+
+def test_the_queue_leads_to_the_evidence_and_back_with_its_filters(
+    server: Server, visit: Open
+) -> None:
+    page = visit(at(server, "today", "?tier=confirmed"))
+    expect(page.get_by_text("Showing 1 of 2")).to_be_visible()
+    page.get_by_role("link", name="Open").click()
+    expect(page.get_by_text("Why flagged")).to_be_visible()
+    settle(page)
+    assert f"episode={CONFIRMED}" in page.url
+    page.get_by_role("link", name="Back to queue").click()
+    expect(page.get_by_text("Showing 1 of 2")).to_be_visible()
+    settle(page)
+    assert "tier=confirmed" in page.url
+
+
+def test_a_choice_goes_into_the_address_and_reset_takes_it_out(server: Server, visit: Open) -> None:
+    page = visit(at(server, "today"))
+    page.get_by_role("combobox", name="Tier").click()
+    page.get_by_role("option", name="watch").click()
+    expect(page.get_by_text("Showing 1 of 2")).to_be_visible()
+    assert "tier=watch" in page.url
+    page.get_by_role("button", name="Reset").click()
+    expect(page.get_by_text("Showing 2 of 2")).to_be_visible()
+    assert "tier" not in page.url
+
+
+def test_an_address_of_a_series_restores_the_view(server: Server, visit: Open) -> None:
+    page = visit(at(server, "series", "?level=type&series=type%3A+Rodent&days=30&as_of=2026-10-20"))
+    expect(page.get_by_text("Rodent, whole city")).to_be_visible()
+    expect(page.get_by_text("forecast issued Tue 20 Oct")).to_be_visible()
+    expect(page.locator("canvas.marks, svg.marks").first).to_be_visible()
+
+
+def test_an_alert_s_address_opens_its_series(server: Server, visit: Open) -> None:
+    page = visit(at(server, "series", f"?series={RODENT.replace(' ', '+')}&episode={CONFIRMED}"))
+    expect(page.get_by_text("CONFIRMED since Sun 25 Oct")).to_be_visible()
+    expect(page.get_by_text("What not to conclude")).to_be_visible()
+    assert "SECRET" not in page.content()
+
+
+def test_what_is_said_of_an_alert_persists(
+    own_home: Path, serve: Callable[[Path], Server], visit: Open
+) -> None:
+    running = serve(own_home)
+    page = visit(at(running, "today"))
+    page.locator(f".st-key-alert-{WATCH}").get_by_role("button", name="Respond").click()
+    page.get_by_label("Your name").fill("Ann")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Acknowledged by Ann.")).to_be_visible()
+    [alert] = Ledger(str(own_home / "lakehouse")).read()
+    assert (alert.subject, alert.acknowledged_by, alert.outcome) == (WATCH, "Ann", "quiet")
+    again = visit(at(running, "today", "?state=not+acknowledged"))
+    expect(again.get_by_text("Showing 1 of 2")).to_be_visible()
+
+
+def test_a_table_that_cannot_be_read_is_named_and_shown_as_it_was(
+    own_home: Path, serve: Callable[[Path], Server], visit: Open
+) -> None:
+    running = serve(own_home)
+    visit(at(running, "today"))
+    log = own_home / "lakehouse" / "ml" / "episodes" / "_delta_log"
+    (log / f"{1:020d}.json").write_text("{broken")
+    page = visit(at(running, "today"))
+    expect(page.get_by_text("This table cannot be read now (ml.episodes)")).to_be_visible()
+    expect(page.get_by_text("Showing version 0")).to_be_visible()
+    expect(page.get_by_text("Showing 2 of 2")).to_be_visible()
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: make browser")
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_problem(server: Server, visit: Open, page: str, scheme: str) -> None:
+    query = f"?episode={CONFIRMED}" if page == "series" else ""
+    shown = visit(at(server, page, query), scheme=scheme)
+    shown.wait_for_timeout(500)  # elements fade in
+    shown.evaluate(AXE.read_text("utf-8"))
+    violations = shown.evaluate("axe.run().then(found => found.violations)")
+    serious = [
+        (each["id"], [node["html"][:200] for node in each["nodes"]])
+        for each in violations
+        if each["impact"] in {"serious", "critical"}
+    ]
+    assert not serious
