@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, QueryBuilder
 
+from nyc311_assets.automation.alerts.spend import CHECK as SPEND_CHECK
 from nyc311_assets.cli.demo import ASSETS
 from nyc311_assets.cli.reconciliation import day_lines
 from nyc311_assets.definitions import build_definitions
@@ -145,8 +146,10 @@ def test_a_range_is_one_run_that_tells_where_and_how_long_it_ran(
     assert found["raw_311", keys[0]].metadata["source"].value == "files"
     evaluations = result.get_asset_check_evaluations()
     names = {check.name for check in CHECKS}
-    assert Counter((each.check_name, each.partition) for each in evaluations) == Counter(
-        (name, partition) for name in names for partition in (None, *keys)
+    told = Counter((each.check_name, each.partition) for each in evaluations)
+    # The month's spend is no matter of a partition.
+    assert told == Counter(
+        [(name, partition) for name in names for partition in (None, *keys)] + [(SPEND_CHECK, None)]
     )
     assert all(evaluation.passed for evaluation in evaluations)
     silver = QueryBuilder().register("silver", table(home, "silver/requests"))
