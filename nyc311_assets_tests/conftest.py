@@ -19,7 +19,8 @@ from nyc311_assets.local.spark import SparkServer
 # LC_: the embedded workspace passes locale variables on to its tasks, and few others.
 _SESSION_VARIABLE = "LC_NYC311_TEST_SESSION"
 _ENDING_SECONDS = 10.0
-# The second compiler would still be busy when the tests are over.
+# The second compiler would still be busy when the tests are over. For a few rows, compiling a plan
+# takes longer than running it.
 _FOR_A_SHORT_LIFE = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _FOR_FEW_ROWS = {
     "spark.sql.codegen.wholeStage": "false",
@@ -67,7 +68,10 @@ def _processes_of(session: str) -> dict[psutil.Process, str]:
 def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkServer]:
     """One Spark Connect server with Delta for all tests that ask for it."""
     server = SparkServer(
-        tmp_path_factory.mktemp("spark"), driver_memory="2g", java_options=_FOR_A_SHORT_LIFE
+        tmp_path_factory.mktemp("spark"),
+        driver_memory="2g",
+        java_options=_FOR_A_SHORT_LIFE,
+        settings=_FOR_FEW_ROWS,
     )
     server.start(timeout_seconds=120)
     yield server
@@ -78,10 +82,6 @@ def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkServ
 def spark(spark_server: SparkServer) -> Iterator[SparkSession]:
     """A Spark Connect session on the shared server."""
     session = SparkSession.builder.remote(spark_server.remote).getOrCreate()
-    session.conf.set("spark.sql.session.timeZone", "UTC")
-    # For a few rows, compiling a plan takes longer than running it.
-    for name, value in _FOR_FEW_ROWS.items():
-        session.conf.set(name, value)
     yield session
     session.stop()
 

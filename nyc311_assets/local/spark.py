@@ -8,6 +8,7 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -83,6 +84,7 @@ class SparkServer:
         driver_memory: str = "4g",
         archive: bool = True,
         java_options: str = "",
+        settings: Mapping[str, str] | None = None,
         prefix: Path | None = None,
     ) -> None:
         """Describe a server; `start` starts it.
@@ -92,12 +94,14 @@ class SparkServer:
             driver_memory: Java heap, in which everything runs, such as `4g`.
             archive: Whether to start from the class data archive, if there is one.
             java_options: More options for the Java runtime.
+            settings: Settings of Spark, over those of `spark_settings`.
             prefix: Root of the environment that keeps Delta's jars; by default this one.
         """
         self._home = home
         self._driver_memory = driver_memory
         self._archive = archive
         self._java_options = java_options
+        self._settings = dict(settings or {})
         self._prefix = prefix
         self._token = secrets.token_urlsafe(24)
         self._process: KeptProcess | None = None
@@ -235,7 +239,7 @@ class SparkServer:
             ]
         if self._java_options:
             java_options.append(self._java_options)
-        settings = spark_settings(cores=os.cpu_count() or 1) | {
+        own = {
             "spark.driver.extraClassPath": os.pathsep.join(map(str, jar_paths(jars))),
             "spark.driver.extraJavaOptions": " ".join(java_options),
             "spark.driver.memory": self._driver_memory,
@@ -243,6 +247,7 @@ class SparkServer:
             "spark.local.dir": str(self._home / "scratch"),
             "spark.connect.authenticate.token": self._token,
         }
+        settings = spark_settings(cores=os.cpu_count() or 1) | self._settings | own
         path = self._home / "spark.properties"
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -153,3 +153,8 @@ def test_another_spark_that_does_not_answer_is_named_without_its_token() -> None
 def test_small_tables_are_not_cut_into_many_parts() -> None:
     assert spark_settings(cores=1)["spark.sql.shuffle.partitions"] == "2"
     assert spark_settings(cores=8)["spark.sql.shuffle.partitions"] == "8"
+
+
+def test_settings_that_are_given_go_over_the_usual_ones(spark: SparkSession) -> None:
+    assert spark.conf.get("spark.sql.shuffle.partitions") == "1"
+    assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
