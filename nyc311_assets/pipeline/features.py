@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -49,24 +50,24 @@ class Scope:
     changed: frozenset[date]
     affected: tuple[date, ...]
 
-    @property
+    @cached_property
     def since(self) -> date:
         """First day that a row of an affected day depends on."""
         return max(self.first, self.affected[0] - timedelta(days=ACTIVE_DAYS + FEATURE_DAYS))
 
-    @property
-    def days(self) -> list[date]:
+    @cached_property
+    def days(self) -> tuple[date, ...]:
         """All days from `since` to the last affected one."""
-        return days_between(self.since, self.affected[-1])
+        return tuple(days_between(self.since, self.affected[-1]))
 
-    @property
+    @cached_property
     def backlog_days(self) -> frozenset[date]:
         """Days whose open backlog may have changed."""
         return self._within(
             day + timedelta(days=age) for day in self.changed for age in range(BACKLOG_DAYS + 1)
         )
 
-    @property
+    @cached_property
     def counted_days(self) -> frozenset[date]:
         """Days that are counted from silver: those that changed, and what their backlog needs."""
         return self._within(
