@@ -11,6 +11,7 @@ import typer
 
 from nyc311_assets.cli.alerts_app import alerts
 from nyc311_assets.cli.counts_app import commands as on_counts
+from nyc311_assets.cli.figures_app import commands as figures
 from nyc311_assets.cli.models_app import models
 from nyc311_assets.cli.rejects_app import rejects
 from nyc311_assets.cli.shell import Commands, console, fail, failures
@@ -29,6 +30,7 @@ app.add_typer(alerts, name="alert")
 app.add_typer(models, name="models")
 app.add_typer(rejects, name="rejects")
 app.add_typer(on_counts)
+app.add_typer(figures)
 
 Rows = Annotated[
     list[Path] | None,
@@ -267,30 +269,6 @@ def maintain(
 
     with failures():
         run_maintenance(console, Settings(), dry_run=dry_run)
-
-
-@app.command()
-def cost(
-    *,
-    what_if: Annotated[
-        bool, typer.Option("--what-if", help="Compare ways to run the steps and host Dagster.")
-    ] = False,
-    docs: Annotated[
-        bool, typer.Option("--docs", help="Print docs/cost_analysis.md instead.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
-    """Show what this month has cost, what it comes to, and what other choices would cost."""
-    from nyc311_assets.cli.cost import show_month, show_options
-    from nyc311_assets.cli.cost_docs import cost_docs
-
-    if docs and (what_if or as_json):
-        raise fail("--docs prints a page of its own: give it without --what-if and --json.", code=2)
-    if docs:
-        typer.echo(cost_docs(), nl=False)
-        return
-    with failures():
-        (show_options if what_if else show_month)(console, Settings(), as_json=as_json)
 
 
 @local.command()

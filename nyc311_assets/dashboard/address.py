@@ -7,7 +7,9 @@ from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 
-PAGES: Mapping[str, str] = {name: f"scripts/{name}.py" for name in ("today", "series")}
+PAGES: Mapping[str, str] = {
+    name: f"scripts/{name}.py" for name in ("today", "series", "quality", "operations")
+}
 BACK = "back"
 
 

@@ -7,6 +7,8 @@ st.navigation(
     [
         st.Page("scripts/today.py", title="Today", default=True),
         st.Page("scripts/series.py", title="Series", url_path="series"),
+        st.Page("scripts/quality.py", title="Quality", url_path="quality"),
+        st.Page("scripts/operations.py", title="Operations", url_path="operations"),
     ],
     position="top",
 ).run()

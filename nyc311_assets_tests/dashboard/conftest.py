@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from nyc311_assets_tests.dashboard import lakehouses
 
-PAGES = ("today", "series")
+PAGES = ("today", "series", "quality", "operations")
 Open = Callable[..., Page]
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -11,13 +11,17 @@ from typing import Any
 import pyarrow as pa
 from deltalake import write_deltalake
 
+from nyc311_assets.dashboard.queries.runs import STEPS
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import (
     ANOMALIES,
     BATCHES,
+    CHECKS,
     DAILY_COUNTS,
     EPISODES,
     FORECASTS,
+    MODEL_VERSIONS,
+    RUNS,
     SERIES,
     SERVING,
     TableContract,
@@ -32,6 +36,8 @@ PUBLISHED = datetime(2026, 10, 30, 1, 40, tzinfo=UTC)
 CONFIRMED, WATCH, CLOSED = "a7f3c00000000001", "a7f3c00000000002", "a7f3c00000000003"
 RODENT = "type: Rodent | borough: BRONX"
 NOISE = "type: Noise - Residential | borough: QUEENS"
+# A day whose last step failed.
+BROKEN = NEWEST - timedelta(days=4)
 LEAVES = (("Rodent", "BRONX", "DOHMH", 40), ("Noise - Residential", "QUEENS", "NYPD", 100))
 _TYPES = {
     "STRING": pa.string(),
@@ -80,6 +86,9 @@ def make(home: Path) -> Path:
     write(home, SERVING, [{"partition": day + timedelta(days=1), "as_of": day, "action": "carried"}
                           for day in days[20:-1]])  # fmt: skip
     write(home, silver_requests(NEW_YORK), [_request(number) for number in range(60)])
+    write(home, MODEL_VERSIONS, _trainings())
+    write(home, RUNS, [row for day in days[-10:-1] for row in _runs(day)])
+    write(home, CHECKS, _checks())
     return home
 
 
@@ -225,6 +234,67 @@ def _batch(day: date) -> dict[str, Any]:
         "dataset_version": PUBLISHED,
         "is_reconciled": True,
     }
+
+
+def run(asset: str, day: date, ended: datetime, **more: object) -> dict[str, Any]:
+    """A row of ops.runs: a step of one day that took a minute."""
+    return {
+        "run_id": f"{asset}-{day}-{ended:%H%M}",
+        "asset": asset,
+        "first_partition": day,
+        "last_partition": day,
+        "partitions": 1,
+        "attempt": 1,
+        "state": "SUCCESS",
+        "submitted_at": ended - timedelta(minutes=1),
+        "ended_at": ended,
+        "execution_seconds": 60.0,
+        "cost_usd": 0.05,
+        "would_cost_usd": 0.05,
+        "cost_parts": "{}",
+    } | more
+
+
+def _runs(day: date) -> list[dict[str, Any]]:
+    """The six steps of a day, from 03:10 of the next; one day lacks its anomalies at first."""
+    ended = datetime(day.year, day.month, day.day, 7, 10, tzinfo=UTC) + timedelta(days=1)
+    rows = [run(step, day, ended + timedelta(minutes=index)) for index, step in enumerate(STEPS)]
+    if day == BROKEN:
+        rows[-1] |= {"state": "FAILED", "error": "out of memory"}
+    return rows
+
+
+def _checks() -> list[dict[str, Any]]:
+    common = {"severity": "WARN", "description": "As usual.", "owner": "data", "figures": "{}"}
+    at = PUBLISHED
+    return [
+        common | {"asset": asset, "check": check, "partition": NEWEST, "passed": passed,
+                  "severity": severity, "evaluated_at": at + timedelta(hours=later),
+                  "run_id": f"{asset} {later}"} | more
+        for asset, check, passed, severity, later, more in (
+            ("raw_311", "rows_reconciled", False, "ERROR", 0, {}),
+            ("raw_311", "rows_reconciled", True, "ERROR", 1, {}),
+            ("raw_311", "volume_as_usual", False, "WARN", 1, {}),
+            ("gold_daily_counts", "adds_up", False, "ERROR", 1, {}),
+            ("prophet_model", "errors_not_drifting", False, "WARN", 1,
+             {"figures": json.dumps({"ratio": 1.7})}),
+        )
+    ]  # fmt: skip
+
+
+def _trainings() -> list[dict[str, Any]]:
+    newest = {"trained_on": NEWEST - timedelta(days=2), "model_version": "8", "series": 5}
+    return [
+        newest | {"promoted": False, "reason": "the incumbent is better"},
+        newest
+        | {
+            "trained_on": NEWEST - timedelta(days=9),
+            "model_version": "7",
+            "promoted": True,
+            "failed": 1,
+            "reason": "beats the baselines",
+        },
+    ]
 
 
 def _request(number: int) -> dict[str, Any]:

@@ -73,6 +73,22 @@ def test_an_address_of_a_series_restores_the_view(server: Server, visit: Open) -
     expect(page.locator("canvas.marks, svg.marks").first).to_be_visible()
 
 
+def test_an_address_of_quality_restores_its_choices(server: Server, visit: Open) -> None:
+    page = visit(at(server, "quality", "?days=56&ahead=4-7"))
+    expect(page.get_by_text("4-7 days ahead, the 95 % band held")).to_be_visible()
+    expect(page.get_by_text("for the 56 days to Wed 28 Oct")).to_be_visible()
+    expect(page.locator("canvas.marks, svg.marks").first).to_be_visible()
+    page.get_by_role("radio", name="15-30").click()
+    expect(page.get_by_text("15-30 days ahead, the 95 % band held")).to_be_visible()
+    assert "ahead=15-30" in page.url
+
+
+def test_operations_shows_each_target_and_the_checks_that_fail(server: Server, visit: Open) -> None:
+    page = visit(at(server, "operations", "?days=90"))
+    expect(page.get_by_text("targets missed")).to_be_visible()
+    expect(page.get_by_text("3 checks stand as failed")).to_be_visible()
+
+
 def test_an_alert_s_address_opens_its_series(server: Server, visit: Open) -> None:
     page = visit(at(server, "series", f"?series={RODENT.replace(' ', '+')}&episode={CONFIRMED}"))
     expect(page.get_by_text("CONFIRMED since Sun 25 Oct")).to_be_visible()
