@@ -155,6 +155,11 @@ class Settings(BaseSettings):
     cloudwatch_region: str | None = Field(
         default=None, description="AWS region that spend is a CloudWatch metric in. Unset: none."
     )
+    crew_requests: str = Field(
+        default="",
+        description="Requests that a crew does in a day by agency, as NYPD=25,HPD=12; others by the "
+        "package's round figures.",
+    )
     dashboard_url: str = Field(
         default="http://127.0.0.1:8501", description="The dashboard that alerts link to."
     )
@@ -182,6 +187,16 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("crew_requests")
+    @classmethod
+    def _crews_are_numbers(cls, value: str) -> str:
+        if value:
+            # Only the dashboard needs what it imports.
+            from nyc311_assets.pipeline.staffing import read_crew_requests  # noqa: PLC0415
+
+            read_crew_requests(value)
+        return value
 
     @model_validator(mode="after")
     def _masks_can_be_applied(self) -> Self:

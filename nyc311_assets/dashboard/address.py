@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl, urlencode
 import streamlit as st
 
 PAGES: Mapping[str, str] = {
-    name: f"scripts/{name}.py" for name in ("today", "series", "quality", "operations")
+    name: f"scripts/{name}.py"
+    for name in ("today", "series", "map", "forecast", "quality", "operations")
 }
 BACK = "back"
 

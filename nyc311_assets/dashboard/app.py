@@ -7,6 +7,8 @@ st.navigation(
     [
         st.Page("scripts/today.py", title="Today", default=True),
         st.Page("scripts/series.py", title="Series", url_path="series"),
+        st.Page("scripts/map.py", title="Map", url_path="map"),
+        st.Page("scripts/forecast.py", title="Forecast", url_path="forecast"),
         st.Page("scripts/quality.py", title="Quality", url_path="quality"),
         st.Page("scripts/operations.py", title="Operations", url_path="operations"),
     ],

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from nyc311_assets_tests.dashboard import lakehouses
 
-PAGES = ("today", "series", "quality", "operations")
+PAGES = ("today", "series", "map", "forecast", "quality", "operations")
 Open = Callable[..., Page]
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -29,6 +29,13 @@ FLAGS = (
 def small_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small lakehouse, which no test writes to."""
     return lakehouses.make(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def wide_home(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small lakehouse with boroughs, agencies and community boards, which no test writes to."""
+    home = tmp_path_factory.mktemp("wide") / "home"
+    return lakehouses.widen(shutil.copytree(small_home, home))
 
 
 @pytest.fixture
@@ -83,9 +90,9 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(small_home: Path) -> Iterator[Server]:
-    """A server over the small lakehouse."""
-    server = Server(small_home, small_home)
+def server(wide_home: Path) -> Iterator[Server]:
+    """A server over the wide lakehouse."""
+    server = Server(wide_home, wide_home)
     yield server
     server.stop()
 

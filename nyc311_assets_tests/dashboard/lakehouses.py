@@ -92,6 +92,35 @@ def make(home: Path) -> Path:
     return home
 
 
+def widen(home: Path) -> Path:
+    """Add the series and forecasts of boroughs and agencies, and requests with their boards."""
+    for kind, borough, agency, level in LEAVES:
+        named = {f"borough: {borough}": {"level": "borough", "borough": borough},
+                 f"agency: {agency}": {"level": "agency", "agency": agency}}  # fmt: skip
+        common = {"tier": "30-100", "first_day": FIRST, "last_day": NEWEST, "is_active": True}
+        write(home, SERIES, [common | {"series": name, "volume": float(level)} | more
+                             for name, more in named.items()])  # fmt: skip
+        write(home, FORECASTS, [
+            {"as_of": as_of, "series": name, "ds": as_of + timedelta(days=ahead), "horizon": ahead,
+             "yhat": float(usual), "lo80": usual * 0.9, "hi80": usual * 1.1,
+             "lo95": usual * 0.8, "hi95": usual * 1.2, "model": "level_profile"}
+            for name in named
+            for as_of in (NEWEST - timedelta(days=7 * week) for week in range(5))
+            for ahead in range(1, 31)
+            for usual in [requests_of(f"type: {kind}", as_of + timedelta(days=ahead - 7))]
+        ])  # fmt: skip
+    boards = {"03 BROOKLYN": (30, 20), "12 QUEENS": (10, 10), "55 BROOKLYN": (2, 0)}
+    write(home, silver_requests(NEW_YORK), [
+        _request(1000) | {"unique_key": f"{board} {day} {number}", "community_board": board,
+                          "request_date": day, "complaint_type": "Heat"}
+        for board, (now, before) in boards.items()
+        for week in range(5)
+        for day in [NEWEST - timedelta(weeks=week)]
+        for number in range(before if week else now)
+    ])  # fmt: skip
+    return home
+
+
 def requests_of(name: str, day: date) -> int:
     """The requests of a series on a day: level, weekday, and an event of Rodent at the end."""
     own = {leaf[0]: leaf[3] + 3 * day.weekday() for leaf in LEAVES}
