@@ -11,6 +11,7 @@ import typer
 
 from nyc311_assets.cli.alerts_app import alerts
 from nyc311_assets.cli.counts_app import commands as on_counts
+from nyc311_assets.cli.deploy_app import commands as deployment
 from nyc311_assets.cli.figures_app import commands as figures
 from nyc311_assets.cli.models_app import models
 from nyc311_assets.cli.rejects_app import rejects
@@ -31,6 +32,7 @@ app.add_typer(models, name="models")
 app.add_typer(rejects, name="rejects")
 app.add_typer(on_counts)
 app.add_typer(figures)
+app.add_typer(deployment)
 
 Rows = Annotated[
     list[Path] | None,

@@ -23,6 +23,7 @@ class JobConfig:
         batch_id: Id of the pull; the same in an automatic retry.
         lakehouse_root: Folder of the Delta tables, or a catalog's name.
         lakehouse_is_catalog: Which of the two it is.
+        lakehouse_location: Of a catalog, the address below which its tables' files are.
         volume_path: The Volume's folder, as the cluster sees it.
         soda_url: Base address of the source.
         soda_parallel_requests: Most requests to the source at one time.
@@ -41,6 +42,7 @@ class JobConfig:
     soda_parallel_requests: int
     masked_columns: Mapping[str, str] = field(default_factory=dict)
     hold_back: bool = True
+    lakehouse_location: str | None = None
     models: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
 

@@ -63,7 +63,10 @@ class Job:
     @property
     def lakehouse(self) -> Lakehouse:
         """Where the tables are."""
-        return Lakehouse(self.config.lakehouse_root, self.config.lakehouse_is_catalog)
+        config = self.config
+        return Lakehouse(
+            config.lakehouse_root, config.lakehouse_is_catalog, config.lakehouse_location
+        )
 
     @property
     def volume(self) -> Path:

@@ -25,10 +25,13 @@ class Lakehouse:
     Attributes:
         root: A catalog's name, or a path when `is_catalog` is false.
         is_catalog: Which of the two `root` is.
+        location: Of a catalog, the address below which each table's files are (s3://…), so that
+            they can be read without Spark, too; None leaves them where the catalog puts them.
     """
 
     root: str
     is_catalog: bool = False
+    location: str | None = None
 
     def path(self, name: str) -> str:
         """Folder of `layer.table`; only for a lakehouse of folders."""
@@ -90,7 +93,7 @@ class Table:
         properties = ", ".join(f"'{key}' = '{value}'" for key, value in contract.properties.items())
         statement = (
             f"CREATE TABLE IF NOT EXISTS {self.sql_name} ({columns}) USING DELTA {layout} "
-            f"COMMENT '{contract.description}' "
+            f"COMMENT '{contract.description}' {self._location()} "
             + (f"TBLPROPERTIES ({properties})" if properties else "")
         )
         for attempt in range(1, _CREATE_ATTEMPTS + 1):
@@ -156,6 +159,13 @@ class Table:
     def at_version(self, number: int) -> DataFrame:
         """The rows as they were in a version."""
         return self._read_with({"versionAsOf": str(number)})
+
+    def _location(self) -> str:
+        lakehouse = self.lakehouse
+        if not lakehouse.is_catalog or lakehouse.location is None:
+            return ""
+        place = f"{lakehouse.location.rstrip('/')}/{self.contract.name.replace('.', '/')}"
+        return f"LOCATION '{place}'"
 
     def _read_with(self, options: Mapping[str, str]) -> DataFrame:
         reader = self.spark.read.options(**options)

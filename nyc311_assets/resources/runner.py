@@ -104,6 +104,7 @@ class JobRunner:
             batch_id=batch_id(context.run),
             lakehouse_root=site.lakehouse.root,
             lakehouse_is_catalog=site.lakehouse.is_catalog,
+            lakehouse_location=site.lakehouse.location,
             volume_path=site.volume_path,
             soda_url=site.soda_url,
             soda_parallel_requests=self.settings.soda_parallel_requests,

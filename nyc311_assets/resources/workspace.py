@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from databricks.sdk import WorkspaceClient
@@ -17,6 +16,7 @@ from nyc311_assets import jobs
 from nyc311_assets.local.lifecycle import ensure_workspace
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.tables import Lakehouse
+from nyc311_assets.resources.artifacts import entries_path, wheel_path
 from nyc311_assets.resources.compute import SECRET_SCOPE, secrets_of
 from nyc311_assets.resources.workspace_errors import workspace_calls
 from nyc311_assets.settings import Settings
@@ -79,9 +79,9 @@ def _databricks_site(settings: Settings) -> Site:
     return Site(
         client=client,
         volume_path=settings.volume_path,
-        entries_path=f"{settings.volume_path}/jobs",
-        wheel=f"{settings.volume_path}/wheels/nyc311_assets-{version('nyc311_assets')}-py3-none-any.whl",
-        lakehouse=Lakehouse(settings.catalog, is_catalog=True),
+        entries_path=entries_path(settings.volume_path),
+        wheel=wheel_path(settings.volume_path),
+        lakehouse=Lakehouse(settings.catalog, is_catalog=True, location=settings.lakehouse_url),
         soda_url=settings.soda_url or NEW_YORK.portal_url,
         poll_interval_seconds=settings.poll_interval_seconds or 5.0,
         grace_seconds=30.0,

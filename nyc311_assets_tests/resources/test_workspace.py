@@ -44,7 +44,10 @@ def test_on_databricks_everything_is_in_the_volume_and_the_catalog(
     databricks: pytest.MonkeyPatch,
 ) -> None:
     databricks.setenv("DATABRICKS_TOKEN", "dapi-1")
-    site = open_site(Settings(catalog="nyc311", volume_path=VOLUME))
+    settings = Settings(catalog="nyc311", volume_path=VOLUME, lakehouse_url="s3://lake/house")
+    site = open_site(settings)
+    # Where the dashboard and the alerts read the tables is where the steps put them.
+    assert site.lakehouse.location == "s3://lake/house"
     assert site.entries_path == f"{VOLUME}/jobs"
     assert site.wheel is not None
     assert site.wheel.startswith(f"{VOLUME}/wheels/nyc311_assets-")
