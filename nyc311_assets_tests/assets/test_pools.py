@@ -17,11 +17,20 @@ from nyc311_assets_tests.assets.test_results import ReportingRunner
 
 PARTITIONS = daily_partitions(Settings(start_date=date(2026, 2, 1)))
 POOL = "bronze_raw_311"
+# What a step prints is no matter here, and following it takes four processes for each.
+_WITHOUT_LOGS = """
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
 
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.from_config(str(prepare_dagster_home(tmp_path))) as instance:
+    home = prepare_dagster_home(tmp_path)
+    with (home / "dagster.yaml").open("a") as file:
+        file.write(_WITHOUT_LOGS)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
 
 
