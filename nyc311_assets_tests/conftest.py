@@ -19,9 +19,9 @@ from nyc311_assets.local.spark import SparkServer
 # LC_: the embedded workspace passes locale variables on to its tasks, and few others.
 _SESSION_VARIABLE = "LC_NYC311_TEST_SESSION"
 _ENDING_SECONDS = 10.0
-# The second compiler would still be busy when the tests are over. For a few rows, compiling a plan
-# takes longer than running it.
-_FOR_A_SHORT_LIFE = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# Plans make much garbage that dies young.
+_FOR_MANY_PLANS = "-XX:+UseSerialGC -Xmn1200m"
+# For a few rows, compiling a plan takes longer than running it.
 _FOR_FEW_ROWS = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
@@ -69,8 +69,8 @@ def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkServ
     """One Spark Connect server with Delta for all tests that ask for it."""
     server = SparkServer(
         tmp_path_factory.mktemp("spark"),
-        driver_memory="2g",
-        java_options=_FOR_A_SHORT_LIFE,
+        driver_memory="3g",
+        java_options=_FOR_MANY_PLANS,
         settings=_FOR_FEW_ROWS,
     )
     server.start(timeout_seconds=120)

@@ -38,7 +38,6 @@ FIRST = date(2026, 3, 9)
 PARTITIONS = (FIRST, FIRST + timedelta(days=1))
 # Kills per layer, for each of the partitions.
 KILLS = {"bronze": 2, "silver": 5, "gold": 3}
-KILLS_IN_ALL = len(PARTITIONS) * sum(KILLS.values())
 # So many commands a step sends, about; a number too high is a kill after the last one.
 COMMANDS = {"bronze": 6, "silver": 19, "gold": 8}
 # A command takes so long that some kills strike before its commit and some after it.
@@ -119,7 +118,12 @@ class Campaign:
 
 
 def run_campaign(
-    spark: SparkSession, remote: str, sources: Mapping[date, str], folder: Path, seed: int
+    spark: SparkSession,
+    remote: str,
+    sources: Mapping[date, str],
+    folder: Path,
+    seed: int,
+    kills_per_layer: Mapping[str, int] = KILLS,
 ) -> int:
     """Kill each layer's step of each partition some times, and run it once more.
 
@@ -129,6 +133,7 @@ def run_campaign(
         sources: Per partition its source's address.
         folder: For tables and volumes.
         seed: Decides at which commands, and when in their midst.
+        kills_per_layer: Kills of each layer's step, for each partition.
 
     Returns:
         How many processes were killed.
@@ -140,7 +145,7 @@ def run_campaign(
     disturbed = str(folder / "disturbed")
     kills = 0
     for partition, url in sources.items():
-        for layer, times in KILLS.items():
+        for layer, times in kills_per_layer.items():
             volume = folder / f"volume {partition} {layer}"
             volume.mkdir()
             step = Step(layer, disturbed, str(volume), url, partition)
