@@ -56,7 +56,9 @@ def test_all_three_layers_work_in_a_catalog_and_their_files_are_where_they_are_r
     total = QueryBuilder().register("counts", on_disk).execute("SELECT sum(requests) FROM counts")
     assert pa.table(total.read_all()).column(0).to_pylist() == [3]
     told = run(spark, catalog, datetime(2026, 3, 12, tzinfo=UTC))
-    assert any(re.fullmatch(r"gold\.daily_counts: \d files before, \d after", each) for each in told)
+    assert any(
+        re.fullmatch(r"gold\.daily_counts: \d files before, \d after", each) for each in told
+    )
     assert "ml.forecasts: not written yet" in told
 
 
