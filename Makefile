@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 		{ echo "Python 3.11 or 3.12 is needed: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing pinned packages (a few minutes the first time) ..."
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[orchestrator,dashboard,dev]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[orchestrator,production,dashboard,dev]'
 	@touch $@
 
 setup: $(STAMP) ## Virtual environment, pinned packages, Delta's jars, Dagster's home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 _REDACTED = "[REDACTED]"
@@ -24,3 +25,23 @@ class Redactor:
         for secret in self._secrets:
             text = text.replace(secret, _REDACTED)
         return text
+
+    def clean(self, error: BaseException) -> None:
+        """Black out the secrets in an exception and in all that caused it, in place.
+
+        Whoever shows an exception shows its causes, and a server's answer may repeat what it was
+        asked with.
+        """
+        links = [error]
+        while (follower := links[-1].__cause__ or links[-1].__context__) is not None:
+            if any(follower is link for link in links):
+                break
+            links.append(follower)
+        for link in links:
+            link.args = tuple(self(part) if isinstance(part, str) else part for part in link.args)
+        for link, follower in itertools.pairwise(links):
+            text = str(follower)
+            if self(text) != text:
+                # Its text is made of more than its arguments.
+                link.__cause__ = RuntimeError(f"{type(follower).__name__}: {self(text)}")
+                return

@@ -128,6 +128,7 @@ class JobRunner:
                 submit_args=submit.submit_args,
             )
         except BaseException as error:
+            client.redact.clean(error)
             recorder.ended_by(client.latest_run, error)
             raise
         return invocation.with_metadata(
