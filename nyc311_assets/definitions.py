@@ -26,6 +26,7 @@ from nyc311_assets.automation.schedules import daily_schedule
 from nyc311_assets.automation.time_travel import time_travel_jobs
 from nyc311_assets.partitions import daily_partitions
 from nyc311_assets.resources.runner import JobRunner
+from nyc311_assets.resources.secrets import bring_secrets
 from nyc311_assets.settings import Settings
 
 
@@ -72,4 +73,5 @@ def build_definitions(settings: Settings, *, in_production: bool) -> dg.Definiti
     )
 
 
+bring_secrets(os.environ)
 defs = build_definitions(Settings(), in_production=bool(os.environ.get("DATABRICKS_HOST")))

@@ -13,6 +13,8 @@ from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.masks import Masks, MasksError, build_masks, read_columns
 
 MODEL_NAME = "nyc311_forecaster"
+# What stands before the names of secrets in AWS Secrets Manager; read before any setting is.
+SECRETS_PREFIX = "NYC311_SECRETS_PREFIX"
 
 Compute = Literal["job_cluster", "serverless", "existing_cluster"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from nyc311_assets.cli.models_app import models
 from nyc311_assets.cli.rejects_app import rejects
 from nyc311_assets.cli.shell import Commands, console, fail, failures
 from nyc311_assets.local.dagster_home import export_on_activation, prepare_dagster_home
-from nyc311_assets.settings import Settings
+from nyc311_assets.settings import SECRETS_PREFIX, Settings
 
 app = typer.Typer(
     cls=Commands,
@@ -33,6 +34,20 @@ app.add_typer(rejects, name="rejects")
 app.add_typer(on_counts)
 app.add_typer(figures)
 app.add_typer(deployment)
+
+
+@app.callback()
+def _bring_secrets(context: typer.Context) -> None:
+    # The dashboard needs none of them, nor Dagster.
+    if not os.environ.get(SECRETS_PREFIX) or context.invoked_subcommand == "dashboard":
+        return
+    from nyc311_assets.resources.secrets import SecretMissing, bring_secrets
+
+    try:
+        bring_secrets(os.environ)
+    except SecretMissing as error:
+        raise fail(error) from None
+
 
 Rows = Annotated[
     list[Path] | None,

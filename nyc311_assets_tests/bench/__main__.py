@@ -30,6 +30,7 @@ from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.resources.event_log import LocalEventLog
 from nyc311_assets.settings import Settings
+from nyc311_assets_tests.bench.dashboard import measure_dashboard
 from nyc311_assets_tests.bench.events import EVENTS, event_folder, log_evaluations
 from nyc311_assets_tests.bench.fetching import fetch_plainly, fetch_with_spark
 from nyc311_assets_tests.bench.medallion import DAYS, measure_medallion, warm_spark
@@ -47,7 +48,8 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=90, help="days to fetch and to backfill")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions of the short ones")
     parser.add_argument("--kills", type=int, default=100, help="processes to kill")
-    choices = ["fetch", "steps", "events", "road", "medallion", "models", "anomalies", "kills"]
+    choices = ["fetch", "steps", "events", "road", "medallion", "models", "anomalies", "dashboard"]
+    choices += ["kills"]
     parser.add_argument("--only", choices=choices, action="append", help="just these")
     arguments = parser.parse_args()
     wanted = arguments.only or choices
@@ -78,6 +80,8 @@ def main() -> None:
                 _measure_models(console, table, Path(folder), arguments.rounds)
             if "anomalies" in wanted:
                 run_benchmark(console, BenchmarkRequest())
+            if "dashboard" in wanted:
+                _measure_dashboard(console, table, Path(folder), arguments.rounds)
             if "kills" in wanted:
                 _kill(console, table, Path(folder), arguments.kills)
         finally:
@@ -223,6 +227,20 @@ def _measure_models(console: Console, table: Table, folder: Path, rounds: int) -
     ratio = statistics.median(found.stock) / statistics.median(found.ours)
     table.add_row("stock's median over ours", f"{ratio:.1f}", "")
     _add(table, f"a training of {TRAINED_SERIES:,} series with a search", [found.training], "s")
+
+
+def _measure_dashboard(console: Console, table: Table, folder: Path, rounds: int) -> None:
+    """Pages in headless Chromium, on three years of 1,200 series."""
+    place = folder / "dashboard"
+    place.mkdir()
+    found = measure_dashboard(rounds, place, console.print)
+    _add(table, "Today complete, cold browser", found.cold, "s")
+    _add(table, "Today complete, reload", found.reload, "s")
+    _add(table, "Today's queue, another tier", found.filter, "s")
+    _add(table, "Series, another series", found.series, "s")
+    for page, seconds in found.pages.items():
+        _add(table, f"{page.capitalize()} complete, cold browser", [seconds], "s")
+    table.add_row("memory of the dashboard's server", f"{found.bytes / 1e6:,.0f} MB", "")
 
 
 def _kill(console: Console, table: Table, folder: Path, kills: int) -> None:

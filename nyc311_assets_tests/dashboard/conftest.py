@@ -72,6 +72,7 @@ class Server:
             command, env={**os.environ, "NYC311_HOME": str(home)}, cwd=logs,
             stdout=self._log, stderr=subprocess.STDOUT,
         )  # fmt: skip
+        self.pid = self._process.pid
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:

@@ -39,7 +39,7 @@ NOISE = "type: Noise - Residential | borough: QUEENS"
 # A day whose last step failed.
 BROKEN = NEWEST - timedelta(days=4)
 LEAVES = (("Rodent", "BRONX", "DOHMH", 40), ("Noise - Residential", "QUEENS", "NYPD", 100))
-_TYPES = {
+TYPES = {
     "STRING": pa.string(),
     "DATE": pa.date32(),
     "DOUBLE": pa.float64(),
@@ -50,7 +50,7 @@ _TYPES = {
     "TIMESTAMP_NTZ": pa.timestamp("us"),
     "ARRAY<STRING>": pa.list_(pa.string()),
 }
-_BLANK = {
+BLANK = {
     "STRING": "", "DATE": FIRST, "DOUBLE": 0.0, "INT": 0, "BIGINT": 0, "BOOLEAN": False,
     "TIMESTAMP": PUBLISHED, "TIMESTAMP_NTZ": datetime(2026, 10, 28, 9), "ARRAY<STRING>": [],
 }  # fmt: skip
@@ -59,14 +59,14 @@ _BLANK = {
 def write(home: Path, contract: TableContract, rows: Sequence[dict[str, Any]]) -> None:
     """Append rows to a table; what a row does not give is null, or blank where it may not be."""
     fields = [
-        pa.field(each.name, _TYPES[each.type], nullable=each.nullable)
+        pa.field(each.name, TYPES[each.type], nullable=each.nullable)
         for each in contract.columns
-        if each.type in _TYPES
+        if each.type in TYPES
     ]
     blank = {
-        each.name: None if each.nullable else _BLANK[each.type]
+        each.name: None if each.nullable else BLANK[each.type]
         for each in contract.columns
-        if each.type in _TYPES
+        if each.type in TYPES
     }
     unknown = {name for row in rows for name in row} - set(blank)
     assert not unknown, f"{contract.name} has no {unknown}"
