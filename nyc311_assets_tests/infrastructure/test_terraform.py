@@ -57,19 +57,38 @@ def test_it_is_formatted(terraform: str) -> None:
     _run([terraform, "fmt", "-check", "-recursive"], ROOT)
 
 
-@pytest.mark.parametrize("part", [".", "bootstrap"])
-def test_it_is_valid_for_the_provider(terraform: str, tmp_path: Path, part: str) -> None:
-    settings = tmp_path / "terraformrc"
-    settings.write_text(
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Terraform's settings: providers come from the mirror."""
+    path = tmp_path_factory.mktemp("settings") / "terraformrc"
+    path.write_text(
         f'provider_installation {{\n  filesystem_mirror {{\n    path = "{_mirror()}"\n  }}\n}}\n',
         encoding="utf-8",
     )
-    folder = tmp_path / "terraform"
+    return path
+
+
+@pytest.fixture(scope="module")
+def copy(terraform: str, settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the folder, whose root is initialised."""
+    folder = tmp_path_factory.mktemp("copy") / "terraform"
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".terraform*"))
-    init = [terraform, "init", "-backend=false", "-input=false", "-no-color"]
-    _run(init, folder / part, settings)
-    said = _run([terraform, "validate", "-no-color"], folder / part, settings)
+    for part in (folder, folder / "bootstrap"):
+        _run([terraform, "init", "-backend=false", "-input=false", "-no-color"], part, settings)
+    return folder
+
+
+@pytest.mark.parametrize("part", [".", "bootstrap"])
+def test_it_is_valid_for_the_provider(
+    terraform: str, settings: Path, copy: Path, part: str
+) -> None:
+    said = _run([terraform, "validate", "-no-color"], copy / part, settings)
     assert "The configuration is valid" in said
+
+
+def test_its_own_tests_pass(terraform: str, settings: Path, copy: Path) -> None:
+    said = _run([terraform, "test", "-no-color"], copy, settings)
+    assert re.search(r"Success! \d+ passed, 0 failed", said), said
 
 
 def test_only_what_aws_gives_no_resource_for_is_allowed_on_everything() -> None:
