@@ -14,6 +14,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -108,7 +109,11 @@ class EmbeddedWorkspace:
         ]
         return Starlette(
             routes=routes,
-            middleware=[Middleware(Gate, admit=self._admit)],
+            middleware=[
+                # A web page whose name leads to 127.0.0.1 could read what a run has printed.
+                Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
+                Middleware(Gate, admit=self._admit),
+            ],
             exception_handlers={
                 ApiError: answer_api_error,
                 HTTPException: answer_unknown_path,

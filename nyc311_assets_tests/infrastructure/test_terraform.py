@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -109,3 +110,24 @@ def test_no_statement_allows_every_action_of_a_service() -> None:
         for block in re.findall(r'Effect\s*=\s*"Allow"(.*?)Resource', text, flags=re.DOTALL):
             actions = block[block.find("Action") :]
             assert not re.search(r'"(\w+:)?\*"', actions), f"{path}: {block}"
+
+
+@pytest.mark.parametrize(
+    "framework, folder", [("terraform", "terraform"), ("dockerfile", "docker")]
+)
+def test_checkov_finds_nothing_that_is_not_explained(framework: str, folder: str) -> None:
+    checkov = shutil.which("checkov")
+    if checkov is None:
+        pytest.skip("checkov is not installed (pipx install checkov)")
+    command = [checkov, "--directory", folder, "--framework", framework, "--output", "json"]
+    found = json.loads(_run(command, ROOT.parent))
+    assert found["summary"]["failed"] == 0
+    assert found["summary"]["passed"] > 50
+
+
+def test_each_check_that_is_skipped_is_explained_beside_the_resource() -> None:
+    for path in [*ROOT.rglob("*.tf"), ROOT.parent / "docker" / "Dockerfile"]:
+        for line in path.read_text("utf-8").splitlines():
+            if "checkov:skip" in line:
+                reason = line.split("checkov:skip=")[1].split(":", 1)[1]
+                assert len(reason.split()) >= 5, f"{path}: {line}"

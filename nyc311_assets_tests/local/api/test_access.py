@@ -27,6 +27,13 @@ def test_nothing_is_told_without_the_token(
     assert answer.json()["error_code"] == "UNAUTHENTICATED"
 
 
+@pytest.mark.parametrize("path", ["/embedded/health", "/api/2.2/jobs/runs/list"])
+def test_a_name_that_leads_here_is_not_answered(workspace: RunningWorkspace, path: str) -> None:
+    answer = workspace.http.get(path, headers={"Host": "rebound.example.org"})
+    assert answer.status_code == 400
+    assert workspace.http.get(path, headers={"Host": "localhost:1"}).status_code == 200
+
+
 def test_an_endpoint_that_is_not_there_is_named(workspace: RunningWorkspace) -> None:
     answer = workspace.http.get("/api/2.1/pipelines")
     assert (answer.status_code, answer.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
