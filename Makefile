@@ -9,7 +9,7 @@ AXE := $(VENV)/axe
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test dev dashboard screenshots browser bench lint format clean constraints
+.PHONY: help setup demo test dev dashboard screenshots browser bench lint format clean constraints secrets
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,11 +34,17 @@ dev: setup ## Dagster's UI on http://127.0.0.1:3000, with its home in .nyc311/
 dashboard: setup ## The dashboard on http://127.0.0.1:8501
 	@$(BIN)/nyc311 dashboard $(ARGS)
 
-lint: setup ## Formatting, lint, layers, types
+lint: setup ## Formatting, lint, layers, types, security, secrets
 	@$(BIN)/black --check --quiet . || { echo "Not formatted: run 'make format'."; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive nyc311_assets infrastructure
+	@# It rewrites the baseline when lines have moved (3), which is none of lint's business.
+	@cp .github/secrets.baseline $(VENV)/secrets.baseline
+	@$(BIN)/detect-secrets-hook --no-verify --baseline $(VENV)/secrets.baseline $$(git ls-files) \
+		> $(VENV)/secrets.log || test $$? = 3 || { cat $(VENV)/secrets.log; \
+		echo "If that is no secret: make secrets, and look at the difference."; exit 1; }
 
 browser: setup
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
@@ -60,6 +66,9 @@ bench: setup ## Measure speed side by side with an alternative
 format: setup ## Format and mend what can be mended
 	@$(BIN)/black --quiet .
 	@$(BIN)/ruff check --fix .
+
+secrets: $(STAMP) ## Write what looks like a secret and is none to .github/secrets.baseline
+	@$(BIN)/detect-secrets scan --no-verify $$(git ls-files) > .github/secrets.baseline
 
 constraints: $(STAMP) ## Write the installed versions to constraints.txt
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.new
