@@ -48,10 +48,11 @@ def failures() -> Iterator[None]:
     # Not at the top: `nyc311 --help` must not wait for Spark's imports.
     from nyc311_assets.cli.errors import OperationFailed, OperationRefused, WrongUse
     from nyc311_assets.pipeline.catalog import UnknownTable
+    from nyc311_assets.resources.storage_errors import StorageRefused
 
     try:
         yield
     except (OperationRefused, UnknownTable, WrongUse) as error:
         raise fail(error.args[0], code=2) from None
-    except OperationFailed as error:
+    except (OperationFailed, StorageRefused) as error:
         raise fail(error) from None

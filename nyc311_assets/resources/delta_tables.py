@@ -21,6 +21,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.schema import PrimitiveType
 
 from nyc311_assets.pipeline.contracts import Column, TableContract
+from nyc311_assets.resources.storage_errors import storage_calls
 
 _DELTA_TYPES = {
     "STRING": "string",
@@ -43,8 +44,13 @@ def table_url(lakehouse_url: str, contract: TableContract) -> str:
 
 
 def open_table(url: str) -> DeltaTable | None:
-    """The newest version of a table; None if there is none yet."""
-    return DeltaTable(url) if DeltaTable.is_deltatable(url) else None
+    """The newest version of a table; None if there is none yet.
+
+    Raises:
+        StorageRefused: It cannot be looked at.
+    """
+    with storage_calls(url):
+        return DeltaTable(url) if DeltaTable.is_deltatable(url) else None
 
 
 def create_table(url: str, contract: TableContract) -> None:
@@ -78,7 +84,17 @@ def append_once(
 
     Returns:
         Whether they were written now.
+
+    Raises:
+        StorageRefused: They cannot be written.
     """
+    with storage_calls(url):
+        return _append_once(url, contract, rows, transaction)
+
+
+def _append_once(
+    url: str, contract: TableContract, rows: Sequence[Mapping[str, Any]], transaction: str
+) -> bool:
     if not DeltaTable.is_deltatable(url):
         create_table(url, contract)
     written = False
@@ -108,9 +124,13 @@ def read_rows(table: DeltaTable, statement: str = "SELECT * FROM t") -> list[dic
     Args:
         table: The table, which the query calls `t`.
         statement: The query.
+
+    Raises:
+        StorageRefused: Its files cannot be read.
     """
-    answer = QueryBuilder().register("t", table).execute(statement)
-    return list(pa.table(answer.read_all()).to_pylist())
+    with storage_calls(table.table_uri):
+        answer = QueryBuilder().register("t", table).execute(statement)
+        return list(pa.table(answer.read_all()).to_pylist())
 
 
 def _field(column: Column) -> Field:

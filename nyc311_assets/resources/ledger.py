@@ -12,9 +12,10 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from nyc311_assets.pipeline.contracts import ALERTS
-from nyc311_assets.resources.delta_tables import create_table, read_rows, table_url
+from nyc311_assets.resources.delta_tables import create_table, open_table, read_rows, table_url
 from nyc311_assets.resources.ledger_episodes import newest_excess
 from nyc311_assets.resources.ledger_rows import Alert, Delivery, from_row, to_row
+from nyc311_assets.resources.storage_errors import storage_calls
 
 _MOST_FILES = 50
 
@@ -43,10 +44,13 @@ class Ledger:
         self.url = table_url(self._lakehouse_url, ALERTS)
 
     def read(self) -> list[Alert]:
-        """All alerts, oldest first."""
-        if not DeltaTable.is_deltatable(self.url):
-            return []
-        return _alerts(DeltaTable(self.url))
+        """All alerts, oldest first.
+
+        Raises:
+            StorageRefused: The ledger cannot be read.
+        """
+        table = open_table(self.url)
+        return [] if table is None else _alerts(table)
 
     def transact(self, change: Change) -> list[Alert]:
         """Add and replace alerts.
@@ -58,7 +62,14 @@ class Ledger:
 
         Returns:
             What it returned, now written.
+
+        Raises:
+            StorageRefused: The ledger cannot be read or written; nothing of it was.
         """
+        with storage_calls(self.url):
+            return self._transact(change)
+
+    def _transact(self, change: Change) -> list[Alert]:
         if not DeltaTable.is_deltatable(self.url):
             create_table(self.url, ALERTS)
         for attempt in stamina.retry_context(
@@ -131,6 +142,10 @@ class Ledger:
 
     def compact(self) -> None:
         """Put the many small files of many small writes together, once there are many."""
+        with storage_calls(self.url):
+            self._compact()
+
+    def _compact(self) -> None:
         if not DeltaTable.is_deltatable(self.url):
             return
         table = DeltaTable(self.url)

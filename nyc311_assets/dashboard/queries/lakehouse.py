@@ -15,6 +15,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from nyc311_assets.dashboard.queries.literals import bind
 from nyc311_assets.dashboard.queries.source import Parameter, Version
+from nyc311_assets.resources.storage_errors import explained
 
 # The newest, and the one before it that a page may be showing meanwhile.
 _HANDLES_PER_TABLE = 2
@@ -100,7 +101,7 @@ class Lakehouse:
                 raise
             except (DeltaError, OSError) as error:
                 self._stamps.pop(table, None)
-                raise TableUnreadable(table, _reason(error), self.last_version(table)) from error
+                raise TableUnreadable(table, explained(error), self.last_version(table)) from error
 
     def last_version(self, table: str) -> Version | None:
         """The newest version that was found so far, without looking."""
@@ -141,7 +142,7 @@ class Lakehouse:
         except Exception as error:
             named = ", ".join(tables.values())
             last = self.last_version(next(iter(tables.values())))
-            raise TableUnreadable(named, _reason(error), last) from error
+            raise TableUnreadable(named, explained(error), last) from error
         return _plain(answer)
 
     def _handle(self, table: str, version: Version | None) -> _Handle:
@@ -207,10 +208,6 @@ def _stamp(path: str) -> int | None:
         return os.stat(f"{path}/_delta_log").st_mtime_ns  # noqa: PTH116 # called on every rerun
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def _plain(answer: pa.Table) -> pa.Table:
