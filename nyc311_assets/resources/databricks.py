@@ -16,6 +16,7 @@ from dagster_databricks import PipesDatabricksClient
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service import jobs
 
+from nyc311_assets.resources.compute_errors import remedy_of
 from nyc311_assets.resources.messages import MessagesUnreadable, VolumeMessageReader
 from nyc311_assets.resources.redaction import Redactor
 from nyc311_assets.resources.remote_run import DeadlinePassed, RemoteRun
@@ -192,8 +193,12 @@ class HardenedPipesDatabricksClient(PipesDatabricksClient):
         if job_traceback and "Traceback" not in output:
             output = "\n".join(part for part in (job_traceback, output) if part)
         output = self.redact(output) or "(the run left no output)"
+        said = state.state_message or "no message"
+        remedy = remedy_of(f"{said}\n{output}")
+        if remedy:
+            said = f"{said}\n{remedy}"
         return self._failure(
-            f"{remote} {what}: {state.state_message or 'no message'}\n\n{output}",
+            f"{remote} {what}: {said}\n\n{output}",
             remote,
             {"remote_traceback": dg.MetadataValue.text(output)},
         )

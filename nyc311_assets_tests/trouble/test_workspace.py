@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from databricks.sdk.service.compute import TerminationReasonCode
 
 from nyc311_assets.local.lifecycle import ensure_workspace, stop_workspace, workspace_status
 from nyc311_assets.local.spark import SparkServer
@@ -142,6 +144,45 @@ def test_a_workspace_that_no_longer_shows_the_run_fails_the_step_and_cancels_the
     assert str(step.failure.metadata["databricks_run_url"].value) in step.said
     assert "runs/cancel" in "".join(call.path for call in proxy.calls)
     when(lambda: is_gone(int(pid_file.read_text())), "the job is gone")
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("AWS_INSUFFICIENT_INSTANCE_CAPACITY_FAILURE", "NYC311_COMPUTE=serverless"),
+        ("SPOT_INSTANCE_TERMINATION", "NYC311_COMPUTE=serverless"),
+        ("AWS_INSUFFICIENT_FREE_ADDRESSES_IN_SUBNET_FAILURE", "limit is reached"),
+        ("AWS_RESOURCE_QUOTA_EXCEEDED", "quota of vCPUs"),
+    ],
+)
+def test_a_cluster_that_aws_does_not_give_is_named_with_what_to_do(
+    workspace_home: Path, tmp_path: Path, proxy: Proxy, reason: str, remedy: str
+) -> None:
+    assert reason in {each.value for each in TerminationReasonCode}
+
+    def without_machines(call: Call, ask: Ask) -> Answer:
+        answer = ask()
+        if not call.path.endswith("/runs/get"):
+            return answer
+        said = f"Cluster 'x' was terminated. Reason: {reason} (CLIENT_ERROR)"
+        state = {"life_cycle_state": "INTERNAL_ERROR", "result_state": "FAILED"}
+        run = json.loads(answer.body)
+        return answer.with_json({**run, "state": {**state, "state_message": said}})
+
+    proxy.tamper = without_machines
+    step = run_script(through(proxy, workspace_home), tmp_path, REPORT)
+    assert_failed(step)
+    assert reason in step.said
+    assert remedy in step.said
+
+
+def test_a_cluster_that_s3_refuses_is_told_whose_grants_to_look_at(
+    workspace_home: Path, tmp_path: Path
+) -> None:
+    said = "java.nio.file.AccessDeniedException: s3a://lakehouse/silver: Forbidden"
+    step = run_script(hardened(workspace_home), tmp_path, OPEN + f"raise OSError({said!r})")
+    assert_failed(step)
+    assert "storage_credential_role_arn" in step.said
 
 
 def test_messages_that_cannot_be_read_fail_the_step_at_once_and_cancel_the_run(
