@@ -151,6 +151,11 @@ class Settings(BaseSettings):
         description="What a month costs without any run. Unset: nothing on a laptop; on Databricks "
         "the price list's single box, storage and watching.",
     )
+    warehouse_id: str | None = Field(
+        default=None,
+        description="SQL warehouse on Databricks that `nyc311 cost` reads what was billed with. "
+        "Unset: estimates alone.",
+    )
     environment: str = Field(
         default="local", min_length=1, description="Name of this environment: dev, qa or prod."
     )

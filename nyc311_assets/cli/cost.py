@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 
 from rich.console import Console
 
-from nyc311_assets.cli.errors import WrongUse
+from nyc311_assets.cli.errors import OperationFailed, WrongUse
 from nyc311_assets.cli.formats import page_of, say
+from nyc311_assets.resources.costs.billing import Billed, BillingUnreadable, read_billed
+from nyc311_assets.resources.costs.month import month_start
 from nyc311_assets.resources.costs.options import (
     Option,
     Workload,
@@ -20,7 +23,12 @@ from nyc311_assets.resources.costs.options import (
 )
 from nyc311_assets.resources.costs.prices import price_list
 from nyc311_assets.resources.costs.spend import read_month
+from nyc311_assets.resources.run_log import RunLog
+from nyc311_assets.resources.workspace import SettingsMissing, sign_in
+from nyc311_assets.resources.workspace_errors import WorkspaceError
 from nyc311_assets.settings import LakehouseUnknown, Settings
+
+_DAY = timedelta(days=1)
 
 
 def show_month(console: Console, settings: Settings, *, as_json: bool) -> None:
@@ -31,11 +39,14 @@ def show_month(console: Console, settings: Settings, *, as_json: bool) -> None:
     """
     try:
         month = read_month(settings, datetime.now(UTC))
-    except LakehouseUnknown as error:
+        billed = _billed(settings, datetime.now(UTC))
+    except (LakehouseUnknown, SettingsMissing) as error:
         raise WrongUse(str(error)) from None
     dated = price_list().date.isoformat()
     if as_json:
         figures = asdict(month) | {"to_date_usd": month.to_date_usd, "price_list": dated}
+        if billed is not None:
+            figures["billed"] = [asdict(each) | {"newest": str(each.newest)} for each in billed]
         console.print_json(json.dumps(figures))
         return
     page = page_of("asset or operation", "estimated", "on Databricks")
@@ -55,6 +66,39 @@ def show_month(console: Console, settings: Settings, *, as_json: bool) -> None:
         f"({month.share:.0%} spent)",
     )
     say(console, f"Estimates by list prices of {dated}.")
+    if billed is not None:
+        _show_billed(console, settings, billed)
+
+
+def _billed(settings: Settings, now: datetime) -> Sequence[Billed] | None:
+    """This month as Databricks has billed it; None where no warehouse is set to ask."""
+    if not settings.warehouse_id or not os.environ.get("DATABRICKS_HOST"):
+        return None
+    try:
+        return read_billed(
+            sign_in(), settings.warehouse_id, first=month_start(now).date(), last=now.date()
+        )
+    except (BillingUnreadable, WorkspaceError) as error:
+        raise OperationFailed(str(error)) from error
+
+
+def _show_billed(console: Console, settings: Settings, billed: Sequence[Billed]) -> None:
+    if not billed:
+        say(console, "Databricks has billed nothing yet this month: usage arrives hours late.")
+        return
+    newest = max(each.newest for each in billed)
+    page = page_of("billed by Databricks", "kind", "units", "list price")
+    for each in billed:
+        page.add_row(each.asset, each.sku, f"{each.units:,.1f}", dollars(each.usd))
+    console.print(page)
+    until = datetime.combine(newest + timedelta(days=1), time(), UTC)
+    runs = RunLog(settings.tables_url).runs(since=month_start(until - _DAY), until=until)
+    estimated = sum(each.cost_parts.get("dbu", 0.0) for each in runs if each.cost_usd)
+    say(
+        console,
+        f"Billed through {newest}, units alone at list prices: "
+        f"{dollars(sum(each.usd for each in billed))}   estimated: {dollars(estimated)}",
+    )
 
 
 def show_options(console: Console, settings: Settings, *, as_json: bool) -> None:

@@ -69,15 +69,8 @@ def _databricks_site(settings: Settings) -> Site:
             "DATABRICKS_HOST is set, so steps run on Databricks: set NYC311_CATALOG to the Unity "
             "Catalog catalog and NYC311_VOLUME_PATH to a Volume (/Volumes/catalog/schema/volume)."
         )
-    try:
-        client = WorkspaceClient()
-    except ValueError as error:
-        raise SettingsMissing(
-            "DATABRICKS_HOST is set, so steps run on Databricks, and there is nothing to log in "
-            f"with: set DATABRICKS_TOKEN, or another of Databricks' ways to log in ({error})"
-        ) from error
     return Site(
-        client=client,
+        client=sign_in(),
         volume_path=settings.volume_path,
         entries_path=entries_path(settings.volume_path),
         wheel=wheel_path(settings.volume_path),
@@ -86,6 +79,21 @@ def _databricks_site(settings: Settings) -> Site:
         poll_interval_seconds=settings.poll_interval_seconds or 5.0,
         grace_seconds=30.0,
     )
+
+
+def sign_in() -> WorkspaceClient:
+    """A client of the workspace at DATABRICKS_HOST.
+
+    Raises:
+        SettingsMissing: There is nothing to log in with.
+    """
+    try:
+        return WorkspaceClient()
+    except ValueError as error:
+        raise SettingsMissing(
+            "DATABRICKS_HOST is set, so steps run on Databricks, and there is nothing to log in "
+            f"with: set DATABRICKS_TOKEN, or another of Databricks' ways to log in ({error})"
+        ) from error
 
 
 def _keep_off_proxies(environment: MutableMapping[str, str]) -> None:
