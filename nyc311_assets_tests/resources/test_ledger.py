@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -26,6 +24,7 @@ from nyc311_assets.resources.ledger_rows import (
     to_row,
 )
 from nyc311_assets_tests.automation.alerts.desks import episode, write_episodes
+from nyc311_assets_tests.infrastructure.servers import AWS, aws_server
 
 NOW = datetime(2026, 3, 11, 16, tzinfo=UTC)
 
@@ -35,25 +34,10 @@ def alert(name: str, subject: str = "e1") -> Alert:
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[str]:
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # A process of its own: delta-rs holds the interpreter while it waits for S3.
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}"
-    server.terminate()
-    server.wait(timeout=30)
+    with aws_server(tmp_path_factory.mktemp("aws") / "moto.log") as url:
+        yield url
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -63,14 +47,7 @@ def lakehouse(
     if request.param == "folder":
         return str(tmp_path / "lakehouse")
     url = request.getfixturevalue("aws")
-    for name, value in {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-    }.items():
+    for name, value in {**AWS, "AWS_ENDPOINT_URL": url, "AWS_ALLOW_HTTP": "true"}.items():
         monkeypatch.setenv(name, value)
     bucket = f"b{alert_id(str(tmp_path))}"
     boto3.client("s3").create_bucket(Bucket=bucket)
