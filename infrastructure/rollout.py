@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 # The code server first: the others ask it what there is to run.
 SERVICES = ("code", "webserver", "daemon", "dashboard")
 RUN = "run"
+WAIT: Mapping[str, int] = {"Delay": 10, "MaxAttempts": 90}
 MIGRATION = ["dagster", "instance", "migrate"]
 # What describe_task_definition tells and register_task_definition does not take.
 _ONLY_TOLD = {
@@ -39,7 +40,7 @@ def roll_out(
     image: str,
     *,
     tell: Callable[[str], None],
-    wait: Mapping[str, int] | None = None,
+    wait: Mapping[str, int] = WAIT,
 ) -> None:
     """Bring an image into service.
 
@@ -66,7 +67,7 @@ def roll_out(
             step = f"service {service}"
             ecs.update_service(cluster=name, service=service, taskDefinition=definitions[service])
             ecs.get_waiter("services_stable").wait(
-                cluster=name, services=[service], WaiterConfig=_waiter(wait)
+                cluster=name, services=[service], WaiterConfig=wait
             )
             _check_served(ecs, name, service, definitions[service])
             tell(f"{service}: {definitions[service].rpartition('/')[2]}")
@@ -105,7 +106,7 @@ def _migrate(
     cluster: str,
     definition: str,
     tell: Callable[[str], None],
-    wait: Mapping[str, int] | None,
+    wait: Mapping[str, int],
 ) -> None:
     """Run `dagster instance migrate` where the daemon runs, and see that it ended well."""
     described = ecs.describe_services(cluster=cluster, services=["daemon"])["services"]
@@ -122,7 +123,7 @@ def _migrate(
     if not ran["tasks"]:
         raise RolloutFailed(f"The migration's task did not start: {ran.get('failures')}")
     task = ran["tasks"][0]["taskArn"]
-    ecs.get_waiter("tasks_stopped").wait(cluster=cluster, tasks=[task], WaiterConfig=_waiter(wait))
+    ecs.get_waiter("tasks_stopped").wait(cluster=cluster, tasks=[task], WaiterConfig=wait)
     [ended] = ecs.describe_tasks(cluster=cluster, tasks=[task])["tasks"]
     codes = [each.get("exitCode") for each in ended["containers"]]
     if codes != [0]:
@@ -142,10 +143,6 @@ def _check_served(ecs: Any, cluster: str, service: str, definition: str) -> None
             f"Service {service} was taken back to {described['taskDefinition'].rpartition('/')[2]}: "
             f"its new tasks did not stay up. See the log group /{cluster}/services."
         )
-
-
-def _waiter(wait: Mapping[str, int] | None) -> Mapping[str, int]:
-    return wait or {"Delay": 10, "MaxAttempts": 90}
 
 
 def _say(line: str) -> None:

@@ -7,12 +7,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from nyc311_assets.cli.errors import OperationFailed, WrongUse
 from nyc311_assets.cli.formats import page_of, say
-from nyc311_assets.resources.costs.billing import Billed, BillingUnreadable, read_billed
 from nyc311_assets.resources.costs.month import month_start
 from nyc311_assets.resources.costs.options import (
     Option,
@@ -24,9 +24,10 @@ from nyc311_assets.resources.costs.options import (
 from nyc311_assets.resources.costs.prices import price_list
 from nyc311_assets.resources.costs.spend import read_month
 from nyc311_assets.resources.run_log import RunLog
-from nyc311_assets.resources.workspace import SettingsMissing, sign_in
-from nyc311_assets.resources.workspace_errors import WorkspaceError
 from nyc311_assets.settings import LakehouseUnknown, Settings
+
+if TYPE_CHECKING:
+    from nyc311_assets.resources.costs.billing import Billed
 
 _DAY = timedelta(days=1)
 
@@ -37,10 +38,11 @@ def show_month(console: Console, settings: Settings, *, as_json: bool) -> None:
     Raises:
         WrongUse: Where the tables are is not set.
     """
+    now = datetime.now(UTC)
     try:
-        month = read_month(settings, datetime.now(UTC))
-        billed = _billed(settings, datetime.now(UTC))
-    except (LakehouseUnknown, SettingsMissing) as error:
+        month = read_month(settings, now)
+        billed = _billed(settings, now)
+    except LakehouseUnknown as error:
         raise WrongUse(str(error)) from None
     dated = price_list().date.isoformat()
     if as_json:
@@ -74,11 +76,18 @@ def _billed(settings: Settings, now: datetime) -> Sequence[Billed] | None:
     """This month as Databricks has billed it; None where no warehouse is set to ask."""
     if not settings.warehouse_id or not os.environ.get("DATABRICKS_HOST"):
         return None
+    # Databricks' SDK takes longer to import than all the rest.
+    from nyc311_assets.resources.costs import billing  # noqa: PLC0415
+    from nyc311_assets.resources.workspace import SettingsMissing, sign_in  # noqa: PLC0415
+    from nyc311_assets.resources.workspace_errors import WorkspaceError  # noqa: PLC0415
+
     try:
-        return read_billed(
+        return billing.read_billed(
             sign_in(), settings.warehouse_id, first=month_start(now).date(), last=now.date()
         )
-    except (BillingUnreadable, WorkspaceError) as error:
+    except SettingsMissing as error:
+        raise WrongUse(str(error)) from None
+    except (billing.BillingUnreadable, WorkspaceError) as error:
         raise OperationFailed(str(error)) from error
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from databricks.sdk import WorkspaceClient
 from rich.console import Console
 
 from nyc311_assets.cli.errors import OperationFailed, WrongUse
 from nyc311_assets.cli.formats import say
 from nyc311_assets.resources.artifacts import CATALOGS, NothingToBuild, build, volume_of
 from nyc311_assets.resources.deployment import deploy
+from nyc311_assets.resources.workspace import SettingsMissing, sign_in
 from nyc311_assets.resources.workspace_errors import WorkspaceError
 from nyc311_assets.settings import Settings
 
@@ -40,12 +40,9 @@ def run_deploy(console: Console, settings: Settings, target: str, source: Path) 
                 f"unset it for {volume_of(target)}, or give --target {name}."
             )
     try:
-        client = WorkspaceClient()
-    except ValueError as error:
-        raise WrongUse(
-            "There is nothing to log in to DATABRICKS_HOST with: set DATABRICKS_TOKEN, or another "
-            f"of Databricks' ways to log in ({error})"
-        ) from None
+        client = sign_in()
+    except SettingsMissing as error:
+        raise WrongUse(str(error)) from None
     try:
         artifacts = build(source, volume)
         done = deploy(client, volume, artifacts, tell=lambda line: say(console, line))

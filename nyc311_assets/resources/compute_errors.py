@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from nyc311_assets.resources.remedies import Remedies, remedy_for
+
 # Databricks' termination reasons (TerminationReasonCode of its SDK), as a run's message names them.
-_REMEDIES = (
+_REMEDIES: Remedies = (
     (
         (
-            "AWS_INSUFFICIENT_INSTANCE_CAPACITY_FAILURE",
-            "CLOUD_PROVIDER_RESOURCE_STOCKOUT",
-            "SPOT_INSTANCE_TERMINATION",
-            "AWS_MAX_SPOT_INSTANCE_COUNT_EXCEEDED_FAILURE",
-            "INSUFFICIENTINSTANCECAPACITY",
-            "MAXSPOTINSTANCECOUNTEXCEEDED",
+            "aws_insufficient_instance_capacity_failure",
+            "cloud_provider_resource_stockout",
+            "spot_instance_termination",
+            "aws_max_spot_instance_count_exceeded_failure",
+            "insufficientinstancecapacity",
+            "maxspotinstancecountexceeded",
         ),
         "AWS has none of these machines to give now, on its spot market or at all. Nothing of the "
         "step is half done: run it again in an hour, or set NYC311_COMPUTE=serverless. If it "
@@ -19,16 +21,16 @@ _REMEDIES = (
     ),
     (
         (
-            "AWS_RESOURCE_QUOTA_EXCEEDED",
-            "AWS_INSUFFICIENT_FREE_ADDRESSES_IN_SUBNET_FAILURE",
-            "INSTANCE_POOL_MAX_CAPACITY_REACHED",
-            "VCPULIMITEXCEEDED",
+            "aws_resource_quota_exceeded",
+            "aws_insufficient_free_addresses_in_subnet_failure",
+            "instance_pool_max_capacity_reached",
+            "vcpulimitexceeded",
         ),
         "A limit is reached: raise the account's quota of vCPUs, the subnet's addresses or the pool's "
         "size (infrastructure/databricks/resources/compute.yml), or run less at one time.",
     ),
     (
-        ("ACCESSDENIEDEXCEPTION: S3", "AMAZONS3EXCEPTION: ACCESS DENIED"),
+        ("accessdeniedexception: s3", "amazons3exception: access denied"),
         "The cluster may not do that on S3: see that the storage credential's role has the external "
         "location (Terraform's storage_credential_role_arn, the bundle's lakehouse_url) and that "
         "the grants in infrastructure/databricks/resources/catalog.yml are there.",
@@ -38,8 +40,4 @@ _REMEDIES = (
 
 def remedy_of(said: str) -> str | None:
     """What to do about a run's end, by its message or its job's traceback; None if that is not known."""
-    said = said.upper()
-    for signs, remedy in _REMEDIES:
-        if any(sign in said for sign in signs):
-            return remedy
-    return None
+    return remedy_for(said, _REMEDIES)

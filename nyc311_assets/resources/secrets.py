@@ -14,8 +14,8 @@ from botocore.exceptions import (
     NoRegionError,
 )
 from dagster import BetaWarning
-from dagster_aws.secretsmanager import SecretsManagerResource
 
+from nyc311_assets.resources.remedies import Remedies, remedy_for
 from nyc311_assets.settings import SECRETS_PREFIX
 
 # The environment variables that Terraform makes an entry for (modules/secrets).
@@ -67,34 +67,40 @@ def bring_secrets(environment: MutableMapping[str, str]) -> list[str]:
             f"{where}: nobody answers. Is AWS_REGION a region, and is there a way to it?"
         ) from error
     except ClientError as error:
-        raise SecretMissing(f"{where}: {_remedy(error, f'{prefix}{name}')}") from error
+        # The error's code is part of what it says.
+        said = str(error)
+        remedy = remedy_for(said, _remedies(f"{prefix}{name}"))
+        raise SecretMissing(f"{where}: {remedy or said}") from error
     except (BotoCoreError, ValueError) as error:
         raise SecretMissing(f"{where}: {error}. Look at AWS_REGION and AWS_PROFILE.") from error
     return wanted
 
 
 def _client(region: str | None) -> Any:
+    # The better part of a second, which nobody without the prefix is to wait for.
+    from dagster_aws.secretsmanager import SecretsManagerResource  # noqa: PLC0415
+
     with warnings.catch_warnings():
         # It has been beta for years, and says so each time.
         warnings.simplefilter("ignore", BetaWarning)
         return SecretsManagerResource(region_name=region, max_attempts=_ATTEMPTS).get_client()
 
 
-def _remedy(error: ClientError, entry: str) -> str:
-    # The error's code is part of what it says.
-    said = str(error)
-    if "ResourceNotFoundException" in said:
-        return (
+def _remedies(entry: str) -> Remedies:
+    return (
+        (
+            ("resourcenotfoundexception",),
             "there is no such entry, or it has no value yet. Terraform makes the entries "
             f"({SECRETS_PREFIX} is what stands before their names); set it by: aws secretsmanager "
-            f"put-secret-value --secret-id {entry} --secret-string VALUE"
-        )
-    if any(code in said for code in ("AccessDenied", "DecryptionFailure")):
-        return (
+            f"put-secret-value --secret-id {entry} --secret-string VALUE",
+        ),
+        (
+            ("accessdenied", "decryptionfailure"),
             "not permitted. Who runs this needs secretsmanager:GetSecretValue on it and kms:Decrypt "
-            "on its key, as Dagster's role has (infrastructure/terraform/modules/identity)."
-        )
-    unknown = ("UnrecognizedClient", "InvalidClientTokenId", "ExpiredToken", "InvalidSignature")
-    if any(code in said for code in unknown):
-        return "AWS does not know who is calling: AWS_PROFILE, or the keys in AWS_*, are not valid."
-    return said
+            "on its key, as Dagster's role has (infrastructure/terraform/modules/identity).",
+        ),
+        (
+            ("unrecognizedclient", "invalidclienttokenid", "expiredtoken", "invalidsignature"),
+            "AWS does not know who is calling: AWS_PROFILE, or the keys in AWS_*, are not valid.",
+        ),
+    )

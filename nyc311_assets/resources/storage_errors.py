@@ -7,8 +7,10 @@ from contextlib import contextmanager
 
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from nyc311_assets.resources.remedies import Remedies, remedy_for
+
 # What delta-rs, S3 and the file system say, and what to do about it.
-_REMEDIES = (
+_REMEDIES: Remedies = (
     (
         ("accessdenied", "403 forbidden", "lacked the necessary privileges", "permission denied"),
         "it is not permitted. On S3 reading takes s3:GetObject and s3:ListBucket, writing "
@@ -59,8 +61,4 @@ def storage_calls(url: str) -> Iterator[None]:
 def explained(error: Exception) -> str:
     """What an exception of delta-rs means, and what to do; its first line if that is not known."""
     said = str(error).strip() or type(error).__name__
-    lowered = said.lower()
-    for signs, remedy in _REMEDIES:
-        if any(sign in lowered for sign in signs):
-            return remedy
-    return said.splitlines()[0]
+    return remedy_for(said, _REMEDIES) or said.splitlines()[0]

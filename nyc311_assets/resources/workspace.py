@@ -91,8 +91,8 @@ def sign_in() -> WorkspaceClient:
         return WorkspaceClient()
     except ValueError as error:
         raise SettingsMissing(
-            "DATABRICKS_HOST is set, so steps run on Databricks, and there is nothing to log in "
-            f"with: set DATABRICKS_TOKEN, or another of Databricks' ways to log in ({error})"
+            "There is nothing to log in to DATABRICKS_HOST with: set DATABRICKS_TOKEN, or another "
+            f"of Databricks' ways to log in ({error})"
         ) from error
 
 

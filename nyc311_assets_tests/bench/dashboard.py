@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-import psutil
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from nyc311_assets_tests.bench.memory import resident
 from nyc311_assets_tests.bench.wide_lakehouse import make_wide
 from nyc311_assets_tests.dashboard.conftest import FLAGS, PAGES, Server, settle
 
-_VISITS = 3
+T = TypeVar("T")
 
 
 @dataclass
@@ -61,16 +62,10 @@ def measure_dashboard(rounds: int, folder: Path, tell: Callable[[str], None]) ->
                 _today(browser, server.url, found)
                 _series(browser, server.url, found)
             for page in PAGES:
-                started = time.perf_counter()
-                _visit(browser, f"{server.url}/{'' if page == 'today' else page}").context.close()
-                found.pages[page] = time.perf_counter() - started
-            found.bytes = sum(
-                each.memory_info().rss
-                for each in (
-                    psutil.Process(server.pid),
-                    *psutil.Process(server.pid).children(recursive=True),
-                )
-            )
+                address = f"{server.url}/{'' if page == 'today' else page}"
+                shown, found.pages[page] = _timed(lambda url=address: _visit(browser, url))  # type: ignore[misc] # a lambda per page
+                shown.context.close()
+            found.bytes = resident(server.pid)
         finally:
             browser.close()
             server.stop()
@@ -84,22 +79,20 @@ def _visit(browser: Browser, url: str) -> Page:
     return page
 
 
-def _timed(work: Callable[[], object]) -> float:
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
     started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    return work(), time.perf_counter() - started
 
 
 def _today(browser: Browser, url: str, found: Found) -> None:
-    started = time.perf_counter()
-    page = _visit(browser, url)
-    found.cold.append(time.perf_counter() - started)
+    page, seconds = _timed(lambda: _visit(browser, url))
+    found.cold.append(seconds)
 
     def again() -> None:
         page.reload()
         settle(page)
 
-    found.reload.append(_timed(again))
+    found.reload.append(_timed(again)[1])
     page.get_by_role("combobox", name="Tier").click()
     choice = page.get_by_role("option", name="watch")
     before = page.get_by_text("Showing ").inner_text()
@@ -109,7 +102,7 @@ def _today(browser: Browser, url: str, found: Found) -> None:
         expect(page.get_by_text("Showing ")).not_to_have_text(before)
         settle(page)
 
-    found.filter.append(_timed(choose))
+    found.filter.append(_timed(choose)[1])
     page.context.close()
 
 
@@ -125,5 +118,5 @@ def _series(browser: Browser, url: str, found: Found) -> None:
         expect(page.get_by_text(f"{wanted}, whole city")).to_be_visible()
         settle(page)
 
-    found.series.append(_timed(choose))
+    found.series.append(_timed(choose)[1])
     page.context.close()

@@ -33,7 +33,7 @@ def watched() -> Iterator[Peak]:
 
     def look() -> None:
         while not ended.wait(_INTERVAL_SECONDS):
-            peak.bytes = max(peak.bytes, _resident())
+            peak.bytes = max(peak.bytes, resident())
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
@@ -44,10 +44,11 @@ def watched() -> Iterator[Peak]:
         thread.join()
 
 
-def _resident() -> int:
-    this = psutil.Process()
+def resident(pid: int | None = None) -> int:
+    """Sum of the resident sets, in bytes, of a process (None: this one) and its descendants."""
+    root = psutil.Process(pid)
     total = 0
-    for process in (this, *this.children(recursive=True)):
+    for process in (root, *root.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):
             total += process.memory_info().rss
     return total

@@ -23,11 +23,12 @@ from nyc311_assets.pipeline.contracts import (
     TableContract,
 )
 from nyc311_assets_tests.dashboard.lakehouses import (
-    BLANK,
     NEWEST,
-    TYPES,
+    blanks,
     episode,
     make,
+    path_of,
+    schema_of,
     write,
 )
 
@@ -221,46 +222,23 @@ def _episode(number: int, series: str, start: date) -> dict[str, Any]:
 
 def _empty(home: Path, contract: TableContract) -> None:
     """A table without rows in the place of the small one."""
-    schema = _schema(contract)
-    write_deltalake(_path(home, contract), schema.empty_table(), mode="overwrite")
+    write_deltalake(path_of(home, contract), schema_of(contract).empty_table(), mode="overwrite")
 
 
 def _write(home: Path, contract: TableContract, columns: Columns) -> None:
     rows = len(next(iter(columns.values())))
-    schema = _schema(contract)
+    schema, blank = schema_of(contract), blanks(contract)
     arrays = [
         (
             pa.array(columns[field.name]).cast(field.type)
             if field.name in columns
-            else (
-                pa.nulls(rows, field.type)
-                if field.nullable
-                else pa.repeat(pa.scalar(BLANK[_kind(contract, field.name)], field.type), rows)
-            )
+            else pa.repeat(pa.scalar(blank[field.name], field.type), rows)
         )
         for field in schema
     ]
     write_deltalake(
-        _path(home, contract),
+        path_of(home, contract),
         pa.Table.from_arrays(arrays, schema=schema),
         mode="append",
         writer_properties=WriterProperties(compression="SNAPPY", max_row_group_size=128 * 1024),
     )
-
-
-def _kind(contract: TableContract, name: str) -> str:
-    return next(each.type for each in contract.columns if each.name == name)
-
-
-def _schema(contract: TableContract) -> pa.Schema:
-    return pa.schema(
-        [
-            pa.field(each.name, TYPES[each.type], nullable=each.nullable)
-            for each in contract.columns
-            if each.type in TYPES
-        ]
-    )
-
-
-def _path(home: Path, contract: TableContract) -> str:
-    return str(home / "lakehouse" / contract.name.replace(".", "/"))

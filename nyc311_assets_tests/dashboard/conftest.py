@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from nyc311_assets_tests.dashboard import lakehouses
+from nyc311_assets_tests.infrastructure.servers import free_port
 
 PAGES = ("today", "series", "map", "forecast", "quality", "operations")
 Open = Callable[..., Page]
@@ -61,9 +61,7 @@ class Server:
     """`nyc311 dashboard` over one home."""
 
     def __init__(self, home: Path, logs: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         nyc311 = str(Path(sys.executable).parent / "nyc311")
         command = [nyc311, "dashboard", "--port", str(port)]

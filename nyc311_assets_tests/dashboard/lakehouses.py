@@ -58,20 +58,36 @@ BLANK = {
 
 def write(home: Path, contract: TableContract, rows: Sequence[dict[str, Any]]) -> None:
     """Append rows to a table; what a row does not give is null, or blank where it may not be."""
-    fields = [
-        pa.field(each.name, TYPES[each.type], nullable=each.nullable)
-        for each in contract.columns
-        if each.type in TYPES
-    ]
-    blank = {
+    blank = blanks(contract)
+    unknown = {name for row in rows for name in row} - set(blank)
+    assert not unknown, f"{contract.name} has no {unknown}"
+    table = pa.Table.from_pylist([blank | row for row in rows], schema=schema_of(contract))
+    write_deltalake(path_of(home, contract), table, mode="append")
+
+
+def schema_of(contract: TableContract) -> pa.Schema:
+    """A table's columns, those of nested types left out."""
+    return pa.schema(
+        [
+            pa.field(each.name, TYPES[each.type], nullable=each.nullable)
+            for each in contract.columns
+            if each.type in TYPES
+        ]
+    )
+
+
+def blanks(contract: TableContract) -> dict[str, Any]:
+    """What stands in a column that is not given: null, or blank where null may not be."""
+    return {
         each.name: None if each.nullable else BLANK[each.type]
         for each in contract.columns
         if each.type in TYPES
     }
-    unknown = {name for row in rows for name in row} - set(blank)
-    assert not unknown, f"{contract.name} has no {unknown}"
-    table = pa.Table.from_pylist([blank | row for row in rows], schema=pa.schema(fields))
-    write_deltalake(str(home / "lakehouse" / contract.name.replace(".", "/")), table, mode="append")
+
+
+def path_of(home: Path, contract: TableContract) -> str:
+    """Where a table is."""
+    return str(home / "lakehouse" / contract.name.replace(".", "/"))
 
 
 def make(home: Path) -> Path:

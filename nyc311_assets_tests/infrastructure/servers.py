@@ -9,9 +9,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
+import httpx
 import pytest
 
 AWS = {
@@ -55,6 +58,47 @@ def aws_server(log: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+def use_aws(patch: pytest.MonkeyPatch, url: str) -> None:
+    """Let everything here and in processes started from here go to a server."""
+    for name, value in {**AWS, "AWS_ENDPOINT_URL": url, "AWS_ALLOW_HTTP": "true"}.items():
+        patch.setenv(name, value)
+
+
+def judge_rights_after(url: str, requests: int) -> None:
+    """Let moto look at who may do what after so many more requests."""
+    httpx.post(f"{url}/moto-api/reset-auth", content=str(requests)).raise_for_status()
+
+
+def make_cluster(names: Iterable[str], **container: object) -> dict[str, Any]:
+    """Make ECS' cluster nyc311-dev and a task definition for each name, as Terraform does.
+
+    Args:
+        names: Of the definitions, without the environment.
+        container: What each one's container has beside its name and size.
+
+    Returns:
+        The network for tasks and services.
+    """
+    ecs, ec2 = boto3.client("ecs"), boto3.client("ec2")
+    ecs.create_cluster(clusterName="nyc311-dev")
+    for name in names:
+        ecs.register_task_definition(
+            family=f"nyc311-dev-{name}",
+            networkMode="awsvpc",
+            requiresCompatibilities=["FARGATE"],
+            cpu="256",
+            memory="1024",
+            taskRoleArn="arn:aws:iam::123456789012:role/nyc311-dev-dagster",
+            containerDefinitions=[{"name": name, "cpu": 256, "memory": 1024, **container}],
+        )
+    return {
+        "awsvpcConfiguration": {
+            "subnets": [ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
+            "securityGroups": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
+        }
+    }
 
 
 def postgres_programs() -> Path:

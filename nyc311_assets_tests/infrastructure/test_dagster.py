@@ -29,7 +29,9 @@ from nyc311_assets_tests.infrastructure.servers import (
     aws_server,
     dump,
     free_port,
+    make_cluster,
     postgres_server,
+    use_aws,
     wait_for_port,
 )
 
@@ -56,12 +58,10 @@ class Place:
     Attributes:
         environment: What its processes are given.
         database: Port of its Postgres.
-        aws: Address of its AWS.
     """
 
     environment: Mapping[str, str]
     database: int
-    aws: str
 
 
 @pytest.fixture(scope="module")
@@ -94,14 +94,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             "NYC311_VOLUME_PATH": "/Volumes/nyc311_dev/ops/files",
             "NYC311_MASKED_COLUMNS": "incident_address=hash",
         }
-        s3 = boto3.client("s3", endpoint_url=aws, region_name="us-east-1", **_keys())
-        for bucket in ("artifacts", "lakehouse"):
-            s3.create_bucket(Bucket=bucket)
-        yield Place(environment, database, aws)
-
-
-def _keys() -> dict[str, str]:
-    return {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        with pytest.MonkeyPatch.context() as patch:
+            use_aws(patch, aws)
+            for bucket in ("artifacts", "lakehouse"):
+                boto3.client("s3").create_bucket(Bucket=bucket)
+        yield Place(environment, database)
 
 
 @contextlib.contextmanager
@@ -174,31 +171,14 @@ def code_server(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield log
 
 
-def _register_on_ecs(aws: str) -> dict[str, str]:
+def _register_on_ecs() -> dict[str, str]:
     """The cluster, the runs' definition and the daemon's task; what the daemon's container sees."""
-    ec2 = boto3.client("ec2", endpoint_url=aws, region_name="us-east-1", **_keys())
-    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-    group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
-    ecs = boto3.client("ecs", endpoint_url=aws, region_name="us-east-1", **_keys())
-    ecs.create_cluster(clusterName="nyc311-dev")
-    for name in ("run", "daemon"):
-        ecs.register_task_definition(
-            family=f"nyc311-dev-{name}",
-            networkMode="awsvpc",
-            requiresCompatibilities=["FARGATE"],
-            cpu="256",
-            memory="1024",
-            containerDefinitions=[
-                {"name": name, "image": "registry/nyc311:1", "cpu": 256, "memory": 1024}
-            ],
-        )
-    task = ecs.run_task(
+    network = make_cluster(("run", "daemon"), image="registry/nyc311:1")
+    task = boto3.client("ecs").run_task(
         cluster="nyc311-dev",
         taskDefinition="nyc311-dev-daemon",
         launchType="FARGATE",
-        networkConfiguration={
-            "awsvpcConfiguration": {"subnets": [subnet], "securityGroups": [group]}
-        },
+        networkConfiguration=network,
     )["tasks"][0]
     return {"Cluster": task["clusterArn"], "TaskARN": task["taskArn"]}
 
@@ -242,7 +222,7 @@ def test_a_run_on_ecs_is_a_task_whose_failure_tells_everything_but_secrets(
     place: Place, code_server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _set(monkeypatch, {**place.environment, "DAGSTER_HOME": str(DAGSTER / "ecs")})
-    container = _register_on_ecs(place.aws)
+    container = _register_on_ecs()
     with _answering(200, lambda _: container) as metadata:
         monkeypatch.setenv("ECS_CONTAINER_METADATA_URI_V4", metadata)
         with dg.DagsterInstance.get() as instance:
@@ -390,7 +370,7 @@ def test_what_runs_again_by_itself_and_what_is_kept(
     name: str, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _set(monkeypatch, {**place.environment, "DAGSTER_COMPUTE_LOGS": str(tmp_path)})
-    _register_on_ecs(place.aws)
+    _register_on_ecs()
     monkeypatch.setenv("DAGSTER_HOME", str(DAGSTER / name))
     with dg.DagsterInstance.get() as instance:
         assert instance.run_retries_enabled

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from nyc311_assets_tests.infrastructure.servers import AWS, aws_server
+from nyc311_assets_tests.infrastructure.servers import aws_server, make_cluster, use_aws
 
 SCRIPT = Path(__file__).parents[2] / "infrastructure" / "rollout.py"
 OLD, NEW = "registry/nyc311-dev:1", "registry/nyc311-dev:2"
@@ -34,35 +34,10 @@ rollout = _script()
 def ecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An environment as Terraform makes it, on moto's ECS."""
     with aws_server(tmp_path / "moto.log") as url:
-        for name, value in {**AWS, "AWS_ENDPOINT_URL": url}.items():
-            monkeypatch.setenv(name, value)
+        use_aws(monkeypatch, url)
         ecs = boto3.client("ecs")
-        ec2 = boto3.client("ec2")
-        network = {
-            "awsvpcConfiguration": {
-                "subnets": [ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
-                "securityGroups": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
-            }
-        }
-        ecs.create_cluster(clusterName="nyc311-dev")
-        for name in ("run", *rollout.SERVICES):
-            ecs.register_task_definition(
-                family=f"nyc311-dev-{name}",
-                networkMode="awsvpc",
-                requiresCompatibilities=["FARGATE"],
-                cpu="256",
-                memory="1024",
-                taskRoleArn="arn:aws:iam::123456789012:role/nyc311-dev-dagster",
-                containerDefinitions=[
-                    {
-                        "name": name,
-                        "image": OLD,
-                        "cpu": 256,
-                        "memory": 1024,
-                        "secrets": [{"name": "DATABRICKS_TOKEN", "valueFrom": "arn:aws:made-up"}],
-                    }
-                ],
-            )
+        secrets = [{"name": "DATABRICKS_TOKEN", "valueFrom": "arn:aws:made-up"}]
+        network = make_cluster(("run", *rollout.SERVICES), image=OLD, secrets=secrets)
         for name in rollout.SERVICES:
             ecs.create_service(
                 cluster="nyc311-dev",

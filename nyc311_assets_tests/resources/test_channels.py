@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from nyc311_assets.resources.channels_apprise import AppriseChannel, apprise_cha
 from nyc311_assets.resources.channels_sns import SnsChannel
 from nyc311_assets.resources.ledger_rows import Message
 from nyc311_assets.settings import Settings
+from nyc311_assets_tests.infrastructure.servers import free_port
 
 MESSAGE = Message(
     "a1b2", "critical", "Noise in BRONX: höher", "Body\nof it", {"kind": "confirmed", "borough": "BRONX"}
@@ -83,11 +83,8 @@ def test_a_service_that_answers_500_is_tried_once_more_and_named_without_its_sec
 def test_a_service_that_is_down_or_slow_is_given_up_after_the_timeout(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
     with pytest.raises(ChannelError, match="did not take it"):
-        AppriseChannel(f"json://127.0.0.1:{port}/").send(MESSAGE)
+        AppriseChannel(f"json://127.0.0.1:{free_port()}/").send(MESSAGE)
     monkeypatch.setattr(channels_apprise, "TIMEOUT_SECONDS", 0.2)
     service.sleep = 2
     # A longer timeout in the URL does not hold up the tick.

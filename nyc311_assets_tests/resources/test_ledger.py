@@ -24,7 +24,7 @@ from nyc311_assets.resources.ledger_rows import (
     to_row,
 )
 from nyc311_assets_tests.automation.alerts.desks import episode, write_episodes
-from nyc311_assets_tests.infrastructure.servers import AWS, aws_server
+from nyc311_assets_tests.infrastructure.servers import aws_server, use_aws
 
 NOW = datetime(2026, 3, 11, 16, tzinfo=UTC)
 
@@ -47,8 +47,7 @@ def lakehouse(
     if request.param == "folder":
         return str(tmp_path / "lakehouse")
     url = request.getfixturevalue("aws")
-    for name, value in {**AWS, "AWS_ENDPOINT_URL": url, "AWS_ALLOW_HTTP": "true"}.items():
-        monkeypatch.setenv(name, value)
+    use_aws(monkeypatch, url)
     bucket = f"b{alert_id(str(tmp_path))}"
     boto3.client("s3").create_bucket(Bucket=bucket)
     return f"s3://{bucket}/lakehouse"

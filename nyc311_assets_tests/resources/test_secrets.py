@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
-import httpx
 import pytest
 
 from nyc311_assets.resources.secrets import NAMES, SecretMissing, bring_secrets
-from nyc311_assets_tests.infrastructure.servers import AWS, aws_server
+from nyc311_assets_tests.infrastructure.servers import (
+    AWS,
+    aws_server,
+    judge_rights_after,
+    use_aws,
+)
 
 PREFIX = "nyc311-dev/"
 
@@ -19,8 +23,9 @@ PREFIX = "nyc311-dev/"
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with aws_server(tmp_path_factory.mktemp("aws") / "moto.log") as url:
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        client = boto3.client("secretsmanager", endpoint_url=url, region_name="us-east-1", **keys)
+        with pytest.MonkeyPatch.context() as patch:
+            use_aws(patch, url)
+            client = boto3.client("secretsmanager")
         for name in NAMES:
             client.create_secret(Name=f"{PREFIX}{name}", SecretString=f"value of {name}")
         # As Terraform leaves it.
@@ -31,12 +36,11 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def environment(aws: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What a process on the box sees."""
-    given = {**AWS, "AWS_ENDPOINT_URL": aws, "NYC311_SECRETS_PREFIX": PREFIX}
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
+    use_aws(monkeypatch, aws)
+    monkeypatch.setenv("NYC311_SECRETS_PREFIX", PREFIX)
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
-    return dict(given)
+    return {**AWS, "AWS_ENDPOINT_URL": aws, "NYC311_SECRETS_PREFIX": PREFIX}
 
 
 def test_what_is_not_set_comes_from_secrets_manager(environment: dict[str, str]) -> None:
@@ -82,7 +86,7 @@ def test_who_may_not_read_them_is_told_the_rights(
     keys = boto3.client("iam").create_access_key(
         UserName=boto3.client("iam").create_user(UserName="nobody")["User"]["UserName"]
     )["AccessKey"]
-    _judge_after(aws, 0)
+    judge_rights_after(aws, 0)
     try:
         with pytest.raises(SecretMissing, match="AWS does not know who is calling"):
             bring_secrets(dict(environment))
@@ -91,12 +95,7 @@ def test_who_may_not_read_them_is_told_the_rights(
         with pytest.raises(SecretMissing, match=r"GetSecretValue on it and kms:Decrypt"):
             bring_secrets(dict(environment))
     finally:
-        _judge_after(aws, 10**9)
-
-
-def _judge_after(aws: str, requests: int) -> None:
-    """Let moto look at who may do what after so many more requests."""
-    httpx.post(f"{aws}/moto-api/reset-auth", content=str(requests)).raise_for_status()
+        judge_rights_after(aws, 10**9)
 
 
 def test_the_command_line_and_the_code_server_say_the_same(

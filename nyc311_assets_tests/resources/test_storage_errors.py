@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
-import httpx
 import pytest
 from deltalake.exceptions import CommitFailedError, DeltaError
 
@@ -17,7 +16,7 @@ from nyc311_assets.resources.ledger import Ledger
 from nyc311_assets.resources.ledger_rows import Alert
 from nyc311_assets.resources.run_log import RunLog
 from nyc311_assets.resources.storage_errors import StorageRefused, explained, storage_calls
-from nyc311_assets_tests.infrastructure.servers import AWS, aws_server
+from nyc311_assets_tests.infrastructure.servers import aws_server, judge_rights_after, use_aws
 
 URL = "s3://lakehouse"
 NOW = datetime(2026, 3, 11, 16, tzinfo=UTC)
@@ -33,19 +32,18 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def denied(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A ledger in a bucket, and a caller whom AWS knows and permits nothing."""
-    for name, value in {**AWS, "AWS_ENDPOINT_URL": aws, "AWS_ALLOW_HTTP": "true"}.items():
-        monkeypatch.setenv(name, value)
+    use_aws(monkeypatch, aws)
     boto3.client("s3").create_bucket(Bucket="lakehouse")
     Ledger(URL).transact(lambda _: [ALERT])
     iam = boto3.client("iam")
     iam.create_user(UserName="nobody")
     key = iam.create_access_key(UserName="nobody")["AccessKey"]
-    httpx.post(f"{aws}/moto-api/reset-auth", content="0").raise_for_status()
+    judge_rights_after(aws, 0)
     with monkeypatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
         patch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
         yield
-    httpx.post(f"{aws}/moto-api/reset-auth", content="1000000").raise_for_status()
+    judge_rights_after(aws, 10**9)
     assert [each.alert_id for each in Ledger(URL).read()] == ["a1"], "something was lost"
 
 

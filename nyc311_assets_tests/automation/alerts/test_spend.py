@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from nyc311_assets.automation.alerts.spend import spend_check, spend_sensor
 from nyc311_assets.resources.run_log import RunLog
 from nyc311_assets.resources.spend_metric import DIMENSION, METRIC, NAMESPACE
 from nyc311_assets_tests.automation.alerts.desks import NOON, Box, Clock, desk
+from nyc311_assets_tests.infrastructure.servers import free_port
 from nyc311_assets_tests.resources.test_recording import RUN
 
 
@@ -83,9 +83,7 @@ def test_the_budget_is_a_setting(tmp_path: Path, box: Box) -> None:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
+    port = free_port()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     for name, value in {
