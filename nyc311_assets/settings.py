@@ -156,6 +156,11 @@ class Settings(BaseSettings):
         description="SQL warehouse on Databricks that `nyc311 cost` reads what was billed with. "
         "Unset: estimates alone.",
     )
+    dashboard_warehouse_id: str | None = Field(
+        default=None,
+        description="SQL warehouse on Databricks that the dashboard and `nyc311 kpis` read the "
+        "catalog's tables through. Unset: they read the tables' files.",
+    )
     environment: str = Field(
         default="local", min_length=1, description="Name of this environment: dev, qa or prod."
     )
@@ -251,6 +256,17 @@ class Settings(BaseSettings):
                 "they are stored: set NYC311_LAKEHOUSE_URL to that place (s3://bucket/prefix)."
             )
         return str(self.lakehouse_path)
+
+    @property
+    def operations_url(self) -> str:
+        """Root of the orchestrator's own tables, ops.*, which are in no catalog.
+
+        Raises:
+            LakehouseUnknown: See `tables_url`.
+        """
+        if self.dashboard_warehouse_id and not self.lakehouse_url:
+            return str(self.lakehouse_path)
+        return self.tables_url
 
     @property
     def model_name(self) -> str:

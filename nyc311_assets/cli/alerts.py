@@ -119,7 +119,7 @@ def mark_false(
 @contextmanager
 def _ledger(settings: Settings) -> Iterator[Ledger]:
     try:
-        yield Ledger(settings.tables_url)
+        yield Ledger(settings.operations_url)
     except UnknownAlert as error:
         raise OperationRefused(error.args[0]) from None
     except LakehouseUnknown as error:

@@ -106,7 +106,7 @@ def demo(
     from nyc311_assets.local.java import JavaMissing
     from nyc311_assets.local.lifecycle import WorkspaceError
     from nyc311_assets.pipeline.soda.errors import SodaError
-    from nyc311_assets.resources.workspace import SettingsMissing
+    from nyc311_assets.resources.signing_in import SettingsMissing
 
     try:
         run_demo(console, days=days, rows=tuple(rows or ()), force=force)

@@ -78,7 +78,7 @@ def _billed(settings: Settings, now: datetime) -> Sequence[Billed] | None:
         return None
     # Databricks' SDK takes longer to import than all the rest.
     from nyc311_assets.resources.costs import billing  # noqa: PLC0415
-    from nyc311_assets.resources.workspace import SettingsMissing, sign_in  # noqa: PLC0415
+    from nyc311_assets.resources.signing_in import SettingsMissing, sign_in  # noqa: PLC0415
     from nyc311_assets.resources.workspace_errors import WorkspaceError  # noqa: PLC0415
 
     try:
@@ -101,7 +101,7 @@ def _show_billed(console: Console, settings: Settings, billed: Sequence[Billed])
         page.add_row(each.asset, each.sku, f"{each.units:,.1f}", dollars(each.usd))
     console.print(page)
     until = datetime.combine(newest + timedelta(days=1), time(), UTC)
-    runs = RunLog(settings.tables_url).runs(since=month_start(until - _DAY), until=until)
+    runs = RunLog(settings.operations_url).runs(since=month_start(until - _DAY), until=until)
     estimated = sum(each.cost_parts.get("dbu", 0.0) for each in runs if each.cost_usd)
     say(
         console,

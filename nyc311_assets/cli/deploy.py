@@ -11,7 +11,7 @@ from nyc311_assets.cli.errors import OperationFailed, WrongUse
 from nyc311_assets.cli.formats import say
 from nyc311_assets.resources.artifacts import CATALOGS, NothingToBuild, build, volume_of
 from nyc311_assets.resources.deployment import deploy
-from nyc311_assets.resources.workspace import SettingsMissing, sign_in
+from nyc311_assets.resources.signing_in import SettingsMissing, sign_in
 from nyc311_assets.resources.workspace_errors import WorkspaceError
 from nyc311_assets.settings import Settings
 

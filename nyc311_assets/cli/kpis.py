@@ -11,7 +11,8 @@ from rich.console import Console
 from nyc311_assets.cli.errors import OperationFailed, WrongUse
 from nyc311_assets.cli.formats import say
 from nyc311_assets.dashboard.queries.kpis import Kpi, Spend, read_kpis
-from nyc311_assets.dashboard.queries.lakehouse import Lakehouse, TableUnreadable
+from nyc311_assets.dashboard.queries.lakehouse import TableUnreadable
+from nyc311_assets.dashboard.reading import open_tables
 from nyc311_assets.resources.costs.spend import read_month
 from nyc311_assets.settings import LakehouseUnknown, Settings
 
@@ -27,15 +28,17 @@ def show_kpis(console: Console, settings: Settings, *, as_json: bool) -> None:
     """
     now = datetime.now(UTC)
     try:
-        lakehouse = Lakehouse(settings.tables_url)
-        if not lakehouse.exists("gold.daily_counts"):
+        tables = open_tables(settings)
+        if not tables.exists("gold.daily_counts"):
+            through = settings.dashboard_warehouse_id
+            place = f"the catalog {settings.catalog}" if through else settings.tables_url
             raise OperationFailed(
-                f"There are no tables in {settings.tables_url}: run `make demo`, or name their "
-                "place with NYC311_LAKEHOUSE_URL."
+                f"There are no tables in {place}: run `make demo`, or name their place with "
+                "NYC311_LAKEHOUSE_URL."
             )
         month = read_month(settings, now)
         spend = Spend(month.name, month.to_date_usd, month.forecast_usd, month.budget_usd)
-        kpis = read_kpis(lakehouse, spend, now)
+        kpis = read_kpis(tables, spend, now)
     except LakehouseUnknown as error:
         raise WrongUse(str(error)) from None
     except TableUnreadable as error:

@@ -152,7 +152,7 @@ class StepRecorder:
     def _write(self, row: StepRun, checks: Sequence[CheckOutcome]) -> dict[str, dg.MetadataValue]:
         began = time.monotonic()
         try:
-            RunLog(self._settings.tables_url).write(row, checks)
+            RunLog(self._settings.operations_url).write(row, checks)
         except Exception as error:  # noqa: BLE001 - a record must never cost a step its result
             said = self._redact(f"{type(error).__name__}: {error}")
             # A traceback could hold what the redaction takes out.

@@ -18,12 +18,9 @@ from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.tables import Lakehouse
 from nyc311_assets.resources.artifacts import entries_path, wheel_path
 from nyc311_assets.resources.compute import SECRET_SCOPE, secrets_of
+from nyc311_assets.resources.signing_in import SettingsMissing, sign_in
 from nyc311_assets.resources.workspace_errors import workspace_calls
 from nyc311_assets.settings import Settings
-
-
-class SettingsMissing(RuntimeError):
-    """A setting is needed that has no working default."""
 
 
 @dataclass(frozen=True)
@@ -79,21 +76,6 @@ def _databricks_site(settings: Settings) -> Site:
         poll_interval_seconds=settings.poll_interval_seconds or 5.0,
         grace_seconds=30.0,
     )
-
-
-def sign_in() -> WorkspaceClient:
-    """A client of the workspace at DATABRICKS_HOST.
-
-    Raises:
-        SettingsMissing: There is nothing to log in with.
-    """
-    try:
-        return WorkspaceClient()
-    except ValueError as error:
-        raise SettingsMissing(
-            "There is nothing to log in to DATABRICKS_HOST with: set DATABRICKS_TOKEN, or another "
-            f"of Databricks' ways to log in ({error})"
-        ) from error
 
 
 def _keep_off_proxies(environment: MutableMapping[str, str]) -> None:

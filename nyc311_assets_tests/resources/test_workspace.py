@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nyc311_assets.resources.workspace import SettingsMissing, _keep_off_proxies, open_site
+from nyc311_assets.resources.signing_in import SettingsMissing
+from nyc311_assets.resources.workspace import _keep_off_proxies, open_site
 from nyc311_assets.resources.workspace_errors import WorkspaceUnreachable, workspace_calls
 from nyc311_assets.settings import Settings
 

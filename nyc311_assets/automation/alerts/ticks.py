@@ -49,7 +49,7 @@ class AlertDesk:
         Raises:
             LakehouseUnknown: The tables are in a catalog, and their place is not set.
         """
-        return Ledger(self.settings.tables_url)
+        return Ledger(self.settings.operations_url)
 
     @property
     def links(self) -> Links:

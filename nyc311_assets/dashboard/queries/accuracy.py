@@ -22,8 +22,8 @@ _SCALE_DAYS = 90
 _JUDGED = """
 WITH judged AS (
     SELECT f.series, f.horizon, f.yhat, a.actual AS y,
-        CASE WHEN a.actual BETWEEN f.lo80 AND f.hi80 THEN 1.0 ELSE 0.0 END AS in80,
-        CASE WHEN a.actual BETWEEN f.lo95 AND f.hi95 THEN 1.0 ELSE 0.0 END AS in95
+        CASE WHEN a.actual BETWEEN f.lo80 AND f.hi80 THEN 1e0 ELSE 0e0 END AS in80,
+        CASE WHEN a.actual BETWEEN f.lo95 AND f.hi95 THEN 1e0 ELSE 0e0 END AS in95
     FROM forecasts f JOIN days a ON a.series = f.series AND a.ds = f.ds
     WHERE f.as_of BETWEEN :earliest AND :last AND f.ds BETWEEN :first AND :last
         AND a.ds BETWEEN :first AND :last AND f.horizon BETWEEN :nearest AND :furthest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -11,6 +12,8 @@ from nyc311_assets.dashboard.queries.source import Source, rows
 _ANOMALIES, _EPISODES = "ml.anomalies", "ml.episodes"
 # An episode of a day or two has its peak on the day it is found.
 LASTING_DAYS = 3
+# So long before its peak a surge is found early.
+EARLY_DAYS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,12 @@ class Leads:
     Attributes:
         episodes: High episodes of `LASTING_DAYS` flagged days and more that began in the span.
         median_days: From the first flagged day to the peak; None if there are none.
-        two_days_or_more: How many of them were found two days or more before their peak.
+        early: How many of them were found `EARLY_DAYS` or more before their peak.
     """
 
     episodes: int
     median_days: float | None
-    two_days_or_more: int
+    early: int
 
 
 def read_flags(source: Source, last: date, *, days: int) -> Flags:
@@ -88,20 +91,17 @@ def read_answers(source: Source, last: date, *, days: int) -> Answers:
 
 def read_leads(source: Source, last: date, *, days: int) -> Leads:
     """How early the lasting surges were found that began in the newest days up to `last`."""
-    [row] = rows(
+    found = rows(
         source.query(
-            """SELECT count(*) AS episodes, median(CAST(lead AS DOUBLE)) AS middle,
-            count(CASE WHEN lead >= 2 THEN 1 END) AS early
-            FROM (SELECT peak - start AS lead FROM (
-                SELECT CAST(CAST(peak AS TIMESTAMP) AS BIGINT) / 86400000000000 AS peak,
-                CAST(CAST(start AS TIMESTAMP) AS BIGINT) / 86400000000000 AS start
-                FROM episodes WHERE start BETWEEN :first AND :last AND days >= :lasting
-                AND direction = 1 AND state <> 'withdrawn'))""",
+            """SELECT start, peak FROM episodes WHERE start BETWEEN :first AND :last
+            AND days >= :lasting AND direction = 1 AND state <> 'withdrawn'""",
             {"episodes": _EPISODES},
             _span(last, days) | {"lasting": LASTING_DAYS},
         )
     )
-    return Leads(row["episodes"], row["middle"], row["early"])
+    leads = [(each["peak"] - each["start"]).days for each in found]
+    early = sum(each >= EARLY_DAYS for each in leads)
+    return Leads(len(leads), statistics.median(leads) if leads else None, early)
 
 
 def _span(last: date, days: int) -> dict[str, date | int]:

@@ -15,6 +15,7 @@ from nyc311_assets.dashboard.queries.accuracy import (
     read_last_judged,
 )
 from nyc311_assets.dashboard.queries.alarms import (
+    EARLY_DAYS,
     LASTING_DAYS,
     read_answers,
     read_flags,
@@ -29,7 +30,6 @@ _LEAST_COMPLETION = 0.995
 _MOST_MAPE = 0.15
 _COVERAGE = (0.92, 0.98)
 _MOST_FLAGGED = 0.05
-_LEAD_DAYS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,10 +219,10 @@ def _alarms(source: Source, last: date | None) -> list[Kpi]:
             (
                 None
                 if leads.median_days is None
-                else f"{leads.median_days:.1f} days; 2 or more for {leads.two_days_or_more} of "
+                else f"{leads.median_days:.1f} days; 2 or more for {leads.early} of "
                 f"{leads.episodes}"
             ),
-            None if leads.median_days is None else leads.median_days >= _LEAD_DAYS,
+            None if leads.median_days is None else leads.median_days >= EARLY_DAYS,
             f"{leads.episodes} episodes",
             f"median from the first flagged day to the peak, of high episodes of {LASTING_DAYS} flagged "
             f"days and more that began within {COMPLETION_DAYS} days",

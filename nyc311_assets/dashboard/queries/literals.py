@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime
 
 from nyc311_assets.dashboard.queries.source import Parameter, Value
 
-_NAMED = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+# A value's place in a statement.
+NAMED = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 
 def bind(sql: str, parameters: Mapping[str, Parameter]) -> str:
@@ -26,7 +27,7 @@ def bind(sql: str, parameters: Mapping[str, Parameter]) -> str:
     Raises:
         KeyError: A name has no value.
     """
-    return _NAMED.sub(lambda place: literal(parameters[place.group(1)]), sql)
+    return NAMED.sub(lambda place: literal(parameters[place.group(1)]), sql)
 
 
 def literal(value: Parameter) -> str:

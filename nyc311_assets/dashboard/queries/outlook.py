@@ -69,7 +69,7 @@ def read_expected(source: Source, as_of: date, *, level: str, days: int) -> list
               FROM forecasts WHERE as_of = :as_of AND horizon <= :days GROUP BY 1) f
         JOIN names s ON s.series = f.series
         LEFT JOIN (
-            SELECT {column} AS label, sum(requests) * :days / count(DISTINCT request_date) AS usual
+            SELECT {column} AS label, CAST(sum(requests) * :days AS DOUBLE) / count(DISTINCT request_date) AS usual
             FROM counts WHERE request_date BETWEEN :first AND :as_of AND is_complete GROUP BY 1
         ) c ON c.label = s.{column}
         WHERE s.level = :level ORDER BY f.expected DESC, label""",  # noqa: S608 # a column of ours

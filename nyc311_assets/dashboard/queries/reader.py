@@ -9,12 +9,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from nyc311_assets.dashboard.queries.lakehouse import (
-    Lakehouse,
-    TableMissing,
-    TableUnreadable,
-)
-from nyc311_assets.dashboard.queries.source import Parameter, Version
+from nyc311_assets.dashboard.queries.lakehouse import TableMissing, TableUnreadable
+from nyc311_assets.dashboard.queries.source import Parameter, Tables, Version
 
 _Question = tuple[str, tuple[tuple[str, str], ...], str]
 _Versions = tuple[tuple[str, Version], ...]
@@ -76,7 +72,7 @@ class Reader:
         troubles: Tables that could not be read, for the page to tell.
     """
 
-    def __init__(self, lakehouse: Lakehouse, answers: Answers) -> None:
+    def __init__(self, lakehouse: Tables, answers: Answers) -> None:
         """Read a lakehouse through a store of answers.
 
         Args:

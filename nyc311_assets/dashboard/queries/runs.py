@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -163,20 +164,33 @@ def read_lags(source: Source, now: datetime, *, days: int) -> Lags | None:
     """
     if not (source.exists(_RUNS) and source.exists(_BATCHES)):
         return None
-    found = rows(
+    window = {"first": due_through(now) - timedelta(days=days - 1), "last": due_through(now)}
+    published = rows(
         source.query(
-            """SELECT b.published, min(r.ended_at) AS gold FROM (
-                SELECT ingestion_date, max(dataset_version) AS published FROM batches
-                WHERE ingestion_date BETWEEN :first AND :last GROUP BY 1
-            ) b JOIN runs r ON r.first_partition = b.ingestion_date
-            WHERE r.asset = 'gold_daily_counts' AND r.state = 'SUCCESS' AND r.partitions = 1
-            AND r.ended_at >= b.published
-            GROUP BY b.ingestion_date, b.published""",
-            {"runs": _RUNS, "batches": _BATCHES},
-            {"first": due_through(now) - timedelta(days=days - 1), "last": due_through(now)},
+            """SELECT ingestion_date AS day, max(dataset_version) AS at FROM batches
+            WHERE ingestion_date BETWEEN :first AND :last GROUP BY 1""",
+            {"batches": _BATCHES},
+            window,
         )
     )
-    lags = sorted(each["gold"] - each["published"] for each in found)
+    ended: dict[date, list[datetime]] = defaultdict(list)
+    for each in rows(
+        source.query(
+            """SELECT first_partition AS day, ended_at AS at FROM runs
+            WHERE first_partition BETWEEN :first AND :last AND partitions = 1
+            AND asset = 'gold_daily_counts' AND state = 'SUCCESS' ORDER BY ended_at""",
+            {"runs": _RUNS},
+            window,
+        )
+    ):
+        ended[each["day"]].append(each["at"])
+    lags = sorted(
+        gold - each["at"]
+        for each in published
+        if each["at"]
+        for gold in [next((end for end in ended[each["day"]] if end >= each["at"]), None)]
+        if gold
+    )
     middle = lags[len(lags) // 2] if lags else None
     return Lags(len(lags), middle, sum(each < LAG_TARGET for each in lags))
 
@@ -191,8 +205,9 @@ def read_step_times(source: Source, since: datetime) -> list[StepTimes]:
             count(CASE WHEN state <> 'SUCCESS' THEN 1 END) AS failed,
             median(CASE WHEN state = 'SUCCESS' THEN seconds END) AS middle,
             max(CASE WHEN state = 'SUCCESS' THEN seconds END) AS longest,
-            last_value(state ORDER BY ended_at) AS state
-            FROM (SELECT *, queue_seconds + setup_seconds + execution_seconds AS seconds FROM runs
+            max(CASE WHEN place = 1 THEN state END) AS state
+            FROM (SELECT *, queue_seconds + setup_seconds + execution_seconds AS seconds,
+                  row_number() OVER (PARTITION BY asset ORDER BY ended_at DESC) AS place FROM runs
                   WHERE ended_at >= :since)
             GROUP BY asset""",
             {"runs": _RUNS},

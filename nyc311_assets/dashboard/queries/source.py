@@ -19,7 +19,8 @@ class Version:
 
     Attributes:
         number: Its number in the table's log.
-        table_id: The table's own id: one that was removed and made again starts at 0 anew.
+        table_id: The table's own id, if it is told: one that was removed and made again starts at
+            0 anew.
         written_at: When it was written, UTC.
     """
 
@@ -44,6 +45,25 @@ class Source(Protocol):
         sql: str,
         tables: Mapping[str, str],
         parameters: Mapping[str, Parameter] | None = None,
+    ) -> pa.Table:
+        """The answer to a query; see `Lakehouse.query`."""
+        ...
+
+
+class Tables(Source, Protocol):
+    """A lakehouse that answers for any of the last two versions of its tables."""
+
+    def last_version(self, table: str) -> Version | None:
+        """The newest version that was found so far, without looking."""
+        ...
+
+    def query(
+        self,
+        sql: str,
+        tables: Mapping[str, str],
+        parameters: Mapping[str, Parameter] | None = None,
+        *,
+        versions: Mapping[str, Version] | None = None,
     ) -> pa.Table:
         """The answer to a query; see `Lakehouse.query`."""
         ...

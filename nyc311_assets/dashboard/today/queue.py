@@ -153,7 +153,7 @@ def _save(entry: Entry, response: Response, by: str, note: str | None) -> None:
     settings = reading.settings()
     try:
         respond(
-            Ledger(settings.tables_url),
+            Ledger(settings.operations_url),
             entry.episode,
             response,
             by=by,

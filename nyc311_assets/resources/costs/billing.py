@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.service.sql import (
-    ExecuteStatementRequestOnWaitTimeout,
-    StatementParameterListItem,
-    StatementState,
-)
 
-from nyc311_assets.resources.workspace_errors import workspace_calls
+from nyc311_assets.resources.statements import StatementFailed, run_statement
 
 # Serverless usage carries no tags of a run: there the one who ran it is the mark.
 _STATEMENT = """
 SELECT coalesce(u.custom_tags['asset'], u.custom_tags['operation'], 'untagged') AS asset,
-    u.sku_name, max(u.usage_date) AS newest, sum(u.usage_quantity) AS units,
+    u.sku_name AS sku, max(u.usage_date) AS newest, sum(u.usage_quantity) AS units,
     sum(u.usage_quantity * p.pricing.effective_list.default) AS usd
 FROM system.billing.usage u
 JOIN system.billing.list_prices p
@@ -30,7 +25,6 @@ WHERE u.usage_date BETWEEN :first AND :last
 GROUP BY 1, 2
 ORDER BY usd DESC
 """
-_WAIT = "50s"
 
 
 class BillingUnreadable(RuntimeError):
@@ -72,30 +66,12 @@ def read_billed(
         WorkspaceRefused: The workspace refused it.
         WorkspaceUnreachable: It did not answer.
     """
-    with workspace_calls(client.config.host or ""):
-        answer = client.statement_execution.execute_statement(
-            statement=_STATEMENT,
-            warehouse_id=warehouse_id,
-            parameters=[
-                StatementParameterListItem(name="first", value=first.isoformat(), type="DATE"),
-                StatementParameterListItem(name="last", value=last.isoformat(), type="DATE"),
-            ],
-            wait_timeout=_WAIT,
-            on_wait_timeout=ExecuteStatementRequestOnWaitTimeout.CANCEL,
-        )
-    state = answer.status.state if answer.status else None
-    if state is not StatementState.SUCCEEDED:
-        error = answer.status.error if answer.status else None
+    try:
+        answer = run_statement(client, warehouse_id, _STATEMENT, {"first": first, "last": last})
+    except StatementFailed as error:
         raise BillingUnreadable(
-            f"The warehouse {warehouse_id} did not read system.billing: "
-            f"{state.value if state else 'no state'}"
-            + (f", {error.message}" if error else "")
-            + ". Who asks needs USE SCHEMA and SELECT on system.billing, which an account's "
-            "administrator enables and grants; NYC311_WAREHOUSE_ID names the warehouse, and "
-            "without it the estimate is shown alone."
-        )
-    rows = (answer.result.data_array if answer.result else None) or []
-    return [
-        Billed(asset, sku, date.fromisoformat(newest), float(units), float(usd))
-        for asset, sku, newest, units, usd in rows
-    ]
+            f"{error} (it was to read system.billing). Who asks needs USE SCHEMA and SELECT on "
+            "system.billing, which an account's administrator enables and grants; "
+            "NYC311_WAREHOUSE_ID names the warehouse, and without it the estimate is shown alone."
+        ) from error
+    return [Billed(**each) for each in answer.to_pylist()]

@@ -33,7 +33,7 @@ def read_month(settings: Settings, now: datetime) -> Month:
         LakehouseUnknown: The tables are in a catalog, and their place is not set.
     """
     now = now.astimezone(UTC)
-    runs = RunLog(settings.tables_url).runs(since=month_start(now))
+    runs = RunLog(settings.operations_url).runs(since=month_start(now))
     return sum_month(
         runs, now=now, fixed_month_usd=fixed_usd(settings), budget_usd=settings.budget_usd
     )
