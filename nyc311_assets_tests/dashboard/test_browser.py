@@ -86,6 +86,22 @@ def test_an_address_of_a_series_restores_the_view(server: Server, visit: Open) -
     expect(page.locator("canvas.marks, svg.marks").first).to_be_visible()
 
 
+def test_another_series_is_drawn_into_the_chart_that_is_there(server: Server, visit: Open) -> None:
+    page = visit(at(server, "series", "?level=borough&series=borough%3A+BRONX&days=30"))
+    chart = page.locator("canvas.marks, svg.marks").first
+    expect(chart).to_be_visible()
+    was_there = chart.element_handle()
+    page.get_by_role("combobox", name="Series").click()
+    page.get_by_role("option", name="borough: QUEENS", exact=True).click()
+    expect(page.get_by_text("All requests, Queens")).to_be_visible()
+    settle(page)
+    assert was_there is not None and was_there.is_visible()
+    afresh = visit(at(server, "series", "?level=borough&series=borough%3A+QUEENS&days=30"))
+    expect(afresh.locator("canvas.marks, svg.marks").first).to_be_visible()
+    page.mouse.move(0, 0)
+    assert chart.screenshot() == afresh.locator("canvas.marks, svg.marks").first.screenshot()
+
+
 def test_an_address_of_quality_restores_its_choices(server: Server, visit: Open) -> None:
     page = visit(at(server, "quality", "?days=56&ahead=4-7"))
     expect(page.get_by_text("4-7 days ahead, the 95 % band held")).to_be_visible()

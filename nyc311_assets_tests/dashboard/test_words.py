@@ -10,8 +10,7 @@ from nyc311_assets.dashboard.queries.freshness import read_freshness
 from nyc311_assets.dashboard.queries.headlines import DayVerdicts
 from nyc311_assets.dashboard.queries.lakehouse import Lakehouse
 from nyc311_assets.dashboard.queries.series import SeriesDay
-from nyc311_assets.dashboard.series.chart import specification
-from nyc311_assets.dashboard.theme import LIGHT
+from nyc311_assets.dashboard.series.chart import chart_rows
 from nyc311_assets.dashboard.today import words
 from nyc311_assets_tests.dashboard.lakehouses import NEWEST
 
@@ -55,5 +54,5 @@ def test_lags_and_places_read_as_people_say_them() -> None:
 
 def test_no_data_is_never_zero_in_the_chart() -> None:
     days = [SeriesDay(date(2026, 10, 1), None, True, True, None)]
-    [row] = specification(days, LIGHT, issued=None, title="")["data"]["values"]
+    [row] = chart_rows(days).to_pylist()
     assert (row["actual"], row["settled"]) == (None, "no data")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from nyc311_assets.dashboard.queries.freshness import read_days
 from nyc311_assets.dashboard.queries.source import Parameter, Source, rows
 
 _SERIES, _COUNTS, _FORECASTS = "gold.series", "gold.daily_counts", "ml.forecasts"
@@ -115,9 +116,7 @@ def read_history(
         last: Last day of counts.
         as_of: The day from which the days to come are forecast; None for no forecast.
     """
-    days: dict[date, dict[str, Any]] = {
-        each["ds"]: each for each in rows(_counts(source, series, first, last))
-    }
+    days = _counts(source, series, first, last)
     if as_of is not None and source.exists(_FORECASTS):
         for each in rows(_forecasts(source, series.name, first, as_of)):
             blank = dict.fromkeys(("actual", "is_complete", "is_final", "holiday"))
@@ -149,20 +148,26 @@ def _where(series: Series) -> tuple[str, dict[str, Parameter]]:
     return "".join(f" AND {name} = :{name}" for name in given), given
 
 
-def _counts(source: Source, series: Series, first: date, last: date) -> pa.Table:
+def _counts(source: Source, series: Series, first: date, last: date) -> dict[date, dict[str, Any]]:
+    """Day -> actual, is_complete, is_final, holiday; the last three are asked once for all series."""
     where, parameters = _where(series)
-    return source.query(
-        f"""SELECT d.ds, n.actual, d.is_complete, d.is_final, d.holiday FROM (
-            SELECT request_date AS ds, bool_and(is_complete) AS is_complete,
-            bool_and(is_final) AS is_final, max(holiday) AS holiday
-            FROM counts WHERE request_date BETWEEN :first AND :last GROUP BY 1) d
-        LEFT JOIN (
-            SELECT request_date AS ds, sum(requests) AS actual FROM counts
-            WHERE request_date BETWEEN :first AND :last{where} GROUP BY 1) n ON n.ds = d.ds
-        ORDER BY d.ds""",  # noqa: S608 # names of columns
+    found = source.query(
+        f"""SELECT request_date AS ds, sum(requests) AS actual FROM counts
+        WHERE request_date BETWEEN :first AND :last{where} GROUP BY 1""",  # noqa: S608 # columns
         {"counts": _COUNTS},
         {**parameters, "first": first, "last": last},
     )
+    actual = {each["ds"]: each["actual"] for each in rows(found)}
+    return {
+        each.day: {
+            "ds": each.day,
+            "actual": actual.get(each.day),
+            "is_complete": each.is_complete,
+            "is_final": each.is_final,
+            "holiday": each.holiday,
+        }
+        for each in read_days(source, first, last)
+    }
 
 
 def _forecasts(source: Source, series: str, first: date, as_of: date) -> pa.Table:

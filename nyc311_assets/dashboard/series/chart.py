@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+import pyarrow as pa
+
 from nyc311_assets.dashboard.queries.series import SeriesDay
 from nyc311_assets.dashboard.theme import BAND_80, BAND_95, Palette
 
@@ -13,9 +15,9 @@ HEIGHT = 380
 _NONE = "none"
 
 
-def chart_rows(days: Sequence[SeriesDay]) -> list[dict[str, Any]]:
+def chart_rows(days: Sequence[SeriesDay]) -> pa.Table:
     """The days as the chart's data: texts for what the tooltip says."""
-    return [
+    rows = [
         {
             "ds": each.ds.isoformat(),
             "actual": each.actual,
@@ -34,6 +36,7 @@ def chart_rows(days: Sequence[SeriesDay]) -> list[dict[str, Any]]:
         }
         for each in days
     ]
+    return pa.Table.from_pylist(rows)
 
 
 def settled(day: SeriesDay) -> str:
@@ -46,7 +49,7 @@ def settled(day: SeriesDay) -> str:
 
 
 def specification(
-    days: Sequence[SeriesDay], colours: Palette, *, issued: date | None, title: str
+    days: Sequence[SeriesDay], colours: Palette, *, issued: date | None
 ) -> dict[str, Any]:
     """The chart: bands, median, counts, flagged days, incomplete days, holidays.
 
@@ -54,7 +57,6 @@ def specification(
         days: The days, oldest first.
         colours: The palette of the mode.
         issued: Where the rule of an earlier forecast stands; None for the newest one.
-        title: What a screen reader is told.
     """
     x = {
         "field": "ds",
@@ -109,8 +111,7 @@ def specification(
         )  # fmt: skip
     return {
         "height": HEIGHT,
-        "description": title,
-        "data": {"values": chart_rows(days)},
+        "description": "Requests a day of the series named above, with what was expected",
         "layer": layers,
         "config": {
             "background": colours.background,

@@ -23,7 +23,7 @@ from nyc311_assets.dashboard.queries.series import (
     read_series,
 )
 from nyc311_assets.dashboard.series import evidence
-from nyc311_assets.dashboard.series.chart import settled, specification
+from nyc311_assets.dashboard.series.chart import chart_rows, settled, specification
 from nyc311_assets.dashboard.tables import data_table, downloads
 from nyc311_assets.dashboard.theme import MARKS
 from nyc311_assets.dashboard.today.queue import escaped
@@ -57,12 +57,8 @@ def draw(reader: Reader) -> None:
     )
     _numbers(days, newest, as_of, is_latest=is_latest)
     st.vega_lite_chart(
-        spec=specification(
-            days,
-            page.colours(),
-            issued=None if is_latest else as_of,
-            title=f"Requests a day of {problem}, {where}, with what was expected",
-        ),
+        chart_rows(days),
+        specification(days, page.colours(), issued=None if is_latest else as_of),
         theme=None,
         width="stretch",
         key="chart",
