@@ -60,7 +60,7 @@ def measure_dashboard(rounds: int, folder: Path, tell: Callable[[str], None]) ->
             for number in range(rounds):
                 tell(f"visit {number + 1} …")
                 _today(browser, server.url, found)
-                _series(browser, server.url, found)
+                _series(browser, server.url, found, number)
             for page in PAGES:
                 address = f"{server.url}/{'' if page == 'today' else page}"
                 shown, found.pages[page] = _timed(lambda url=address: _visit(browser, url))  # type: ignore[misc] # a lambda per page
@@ -106,11 +106,12 @@ def _today(browser: Browser, url: str, found: Found) -> None:
     page.context.close()
 
 
-def _series(browser: Browser, url: str, found: Found) -> None:
+def _series(browser: Browser, url: str, found: Found, number: int) -> None:
+    """Another one each time: a series that was looked at before is remembered."""
     page = _visit(browser, f"{url}/series?level=type")
     box = page.get_by_role("combobox", name="Series")
     box.click()
-    choice = page.get_by_role("option").nth(5)
+    choice = page.get_by_role("option").nth(2 + number)
     wanted = choice.inner_text().removeprefix("type: ")
 
     def choose() -> None:

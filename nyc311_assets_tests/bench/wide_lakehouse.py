@@ -201,6 +201,8 @@ def _verdicts(
         "yhat": level,
         "lo95": level - 2 * np.sqrt(level),
         "hi95": high,
+        "lo80": level - np.sqrt(level),
+        "hi80": level + np.sqrt(level),
         "z": (actual - level) / np.sqrt(level),
         "is_anomaly": actual > high,
         "flagged": actual > high + np.sqrt(level),

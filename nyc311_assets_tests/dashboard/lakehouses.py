@@ -36,6 +36,7 @@ PUBLISHED = datetime(2026, 10, 30, 1, 40, tzinfo=UTC)
 CONFIRMED, WATCH, CLOSED = "a7f3c00000000001", "a7f3c00000000002", "a7f3c00000000003"
 RODENT = "type: Rodent | borough: BRONX"
 NOISE = "type: Noise - Residential | borough: QUEENS"
+UNKEPT = NEWEST - timedelta(days=12)
 # A day whose last step failed.
 BROKEN = NEWEST - timedelta(days=4)
 LEAVES = (("Rodent", "BRONX", "DOHMH", 40), ("Noise - Residential", "QUEENS", "NYPD", 100))
@@ -223,6 +224,10 @@ def _verdicts(day: date) -> list[dict[str, Any]]:
                 "yhat": float(level),
                 "lo95": level * 0.7,
                 "hi95": level * 1.3,
+                # One day's were judged before these columns were kept.
+                "lo80": None if day == UNKEPT else level * 0.8,
+                "hi80": None if day == UNKEPT else level * 1.2,
+                "model": None if day == UNKEPT else "level_profile",
                 "z": 1.0,
                 "is_anomaly": actual > level * 1.3,
                 "flagged": flagged,

@@ -33,6 +33,7 @@ from nyc311_assets_tests.dashboard.lakehouses import (
     NOISE,
     PUBLISHED,
     RODENT,
+    UNKEPT,
     WATCH,
     episode,
     requests_of,
@@ -111,6 +112,11 @@ def test_a_past_day_has_the_band_issued_before_it_and_the_days_to_come_that_of_a
     }
     assert days[as_of].as_of == as_of - timedelta(days=1)
     assert days[NEWEST].as_of == as_of
+    for kept in (as_of, UNKEPT):
+        day = days[kept]
+        assert day.yhat is not None
+        assert (day.lo80, day.hi80) == (0.8 * day.yhat, 1.2 * day.yhat)
+        assert day.model == "level_profile"
     assert days[as_of + timedelta(days=30)].actual is None
     assert as_of + timedelta(days=31) not in days
     assert days[NEWEST].actual == requests_of(RODENT, NEWEST)

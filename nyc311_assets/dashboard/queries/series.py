@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -117,14 +117,19 @@ def read_history(
         as_of: The day from which the days to come are forecast; None for no forecast.
     """
     days = _counts(source, series, first, last)
-    if as_of is not None and source.exists(_FORECASTS):
-        for each in rows(_forecasts(source, series.name, first, as_of)):
-            blank = dict.fromkeys(("actual", "is_complete", "is_final", "holiday"))
-            days[each["ds"]] = {**blank, **days.get(each["ds"], {}), **each}
+    blank = dict.fromkeys(("actual", "is_complete", "is_final", "holiday"))
+    judged: list[dict[str, Any]] = []
     if source.exists(_ANOMALIES):
-        for each in rows(_verdicts(source, series.name, first, last)):
-            if each["ds"] in days:
-                days[each["ds"]].update(each)
+        judged = rows(_verdicts(source, series.name, first, last))
+    if as_of is not None and source.exists(_FORECASTS):
+        banded = [each for each in judged if each["yhat"] is not None and each["ds"] <= as_of]
+        issued = rows(_forecasts(source, series.name, _not_kept_since(banded, first), as_of))
+        for each in [*banded, *issued]:
+            days[each["ds"]] = {**blank, **days.get(each["ds"], {}), **each}
+    for each in judged:
+        if each["ds"] in days:
+            said = {name: each[name] for name in ("flagged", "tier", "side")}
+            days[each["ds"]].update(said)
     return [SeriesDay(**days[ds]) for ds in sorted(days)]
 
 
@@ -170,20 +175,31 @@ def _counts(source: Source, series: Series, first: date, last: date) -> dict[dat
     }
 
 
-def _forecasts(source: Source, series: str, first: date, as_of: date) -> pa.Table:
+def _not_kept_since(banded: Sequence[Mapping[str, Any]], first: date) -> date:
+    """From which as_of on bands have to be read from the forecasts, which are many more rows."""
+    unkept = [each["ds"] for each in banded if each["lo80"] is None]
+    if unkept or not banded:
+        return min(unkept, default=first) - timedelta(days=1)
+    newest: date = max(each["ds"] for each in banded)
+    return newest
+
+
+def _forecasts(source: Source, series: str, since: date, as_of: date) -> pa.Table:
+    """The forecasts issued on a day, and those of a day ahead of the days since another one."""
     return source.query(
         """SELECT ds, as_of, yhat, lo80, hi80, lo95, hi95, model, model_version FROM forecasts
-        WHERE series = :series AND ((horizon = 1 AND as_of >= :before AND as_of < :as_of)
+        WHERE series = :series AND ((horizon = 1 AND as_of >= :since AND as_of < :as_of)
         OR as_of = :as_of)""",
         {"forecasts": _FORECASTS},
-        {"series": series, "before": first - timedelta(days=1), "as_of": as_of},
+        {"series": series, "since": since, "as_of": as_of},
     )
 
 
 def _verdicts(source: Source, series: str, first: date, last: date) -> pa.Table:
     return source.query(
-        """SELECT ds, flagged, tier, CASE WHEN is_anomaly THEN 1 WHEN actual < lo95 THEN -1
-        ELSE 0 END AS side FROM days WHERE series = :series AND ds BETWEEN :first AND :last""",
+        """SELECT ds, as_of, yhat, lo80, hi80, lo95, hi95, model, model_version, flagged, tier,
+        CASE WHEN is_anomaly THEN 1 WHEN actual < lo95 THEN -1 ELSE 0 END AS side
+        FROM days WHERE series = :series AND ds BETWEEN :first AND :last""",
         {"days": _ANOMALIES},
         {"series": series, "first": first, "last": last},
     )

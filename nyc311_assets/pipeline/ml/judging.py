@@ -29,6 +29,8 @@ from nyc311_assets.pipeline.ml.store import existing, write_frame
 from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
 _HISTORY_DAYS = 28
+# What a verdict keeps of its forecast beside what it is judged by, so that nobody has to look for it.
+_CARRIED = ("lo80", "hi80", "model", "model_version")
 # Why a day that was forecast is not judged: the spread of the errors before it is not known yet.
 TOO_FEW_ERRORS = "too_few_errors"
 # The series was too young or too quiet to be forecast then, and is of a later day of the run.
@@ -135,7 +137,7 @@ def _read_forecasts(
         .read()
         .where(F.col("as_of").between(F.lit(first), F.lit(judged[-1])))
         .where(F.col("horizon").isin(1, FROZEN_DAYS))
-        .select("as_of", "series", "ds", "horizon", "yhat", "lo95", "hi95")
+        .select("as_of", "series", "ds", "horizon", "yhat", "lo95", "hi95", *_CARRIED)
         .toPandas()
     )
 
@@ -184,6 +186,9 @@ def _verdicts(
     table = verdict_table(panel, found, judge(found), max(panel.column(judged[0]), 0))
     wanted = np.flatnonzero(table["ds"].dt.date.isin(set(judged)))
     table = table.iloc[wanted].reset_index(drop=True)
+    judging = issued.loc[usable & (issued["horizon"] == 1), ["series", "ds", *_CARRIED]]
+    judging = judging.assign(ds=pd.to_datetime(judging["ds"]))
+    table = table.merge(judging, on=["series", "ds"], how="left", validate="one_to_one")
     day_before = table["ds"] - pd.Timedelta(days=1)
     return table.assign(
         reason=why_unjudged(table, issued), as_of=day_before.where(table["yhat"].notna())

@@ -237,6 +237,17 @@ def test_the_surge_is_on_watch_on_its_first_day_and_an_episode(flow: Flow, judge
     assert city[0]["share"] > 0.8
 
 
+def test_a_verdict_keeps_the_forecast_that_it_is_judged_by(flow: Flow, judged: Judging) -> None:
+    assert judged
+    of_forecast = ["as_of", "yhat", "lo80", "hi80", "lo95", "hi95", "model", "model_version"]
+    issued = flow.table(FORECASTS.name, "series,as_of,ds")
+    issued = issued[issued["horizon"] == 1].set_index(["series", "ds"])
+    verdicts = flow.table(ANOMALIES.name, "series,ds").set_index(["series", "ds"])
+    kept = verdicts.loc[verdicts["yhat"].notna(), of_forecast]
+    assert len(kept) > 100
+    pd.testing.assert_frame_equal(kept, issued.loc[kept.index, of_forecast])
+
+
 def test_an_episode_is_traced_to_the_same_figures(flow: Flow, judged: Judging) -> None:
     assert judged
     episodes = flow.table(EPISODES.name, "series").set_index("series")
