@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -145,12 +146,19 @@ def _process(
             cwd=DAGSTER,
             stdout=output,
             stderr=output,
+            start_new_session=True,
         )
     try:
         yield process
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        # ECS and compose kill what does not end within so many seconds, too: now and then gRPC's
+        # threads of a busy code server do not.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=30)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
 
 
 def _set(patch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
