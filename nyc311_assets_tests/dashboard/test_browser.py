@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
 from nyc311_assets.resources.ledger import Ledger
 from nyc311_assets_tests.dashboard.conftest import PAGES, Open, Server, settle
@@ -123,6 +123,15 @@ def test_an_address_of_the_map_restores_it_and_a_borough_leads_to_its_series(
     settle(page)
 
 
+def test_the_map_s_agency_and_severity_are_in_its_address(server: Server, visit: Open) -> None:
+    page = visit(at(server, "map", "?places=boroughs&agency=DOHMH&metric=severity"))
+    expect(page.get_by_text("all requests of DOHMH: Bronx is most above")).to_be_visible()
+    page.get_by_role("combobox", name="Agency").click()
+    page.get_by_role("option", name="NYPD", exact=True).click()
+    expect(page.get_by_text("all requests of NYPD")).to_be_visible()
+    assert "agency=NYPD" in page.url
+
+
 def test_the_forecast_s_choices_are_in_its_address(server: Server, visit: Open) -> None:
     page = visit(at(server, "forecast", "?by=agency&days=30&ratio=9+to+1"))
     expect(page.get_by_text("Thu 29 Oct to Fri 27 Nov")).to_be_visible()
@@ -158,6 +167,32 @@ def test_what_is_said_of_an_alert_persists(
     assert (alert.subject, alert.acknowledged_by, alert.outcome) == (WATCH, "Ann", "quiet")
     again = visit(at(running, "today", "?state=not+acknowledged"))
     expect(again.get_by_text("Showing 1 of 2")).to_be_visible()
+
+
+def test_an_alert_can_be_answered_by_keyboard_alone(
+    own_home: Path, serve: Callable[[Path], Server], visit: Open
+) -> None:
+    page = visit(at(serve(own_home), "today"))
+    respond = page.locator(f".st-key-alert-{WATCH}").get_by_role("button", name="Respond")
+    tab_to(page, respond)
+    page.keyboard.press("Enter")
+    name = page.get_by_label("Your name")
+    tab_to(page, name)
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("Ann")
+    tab_to(page, page.get_by_role("button", name="Save"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Acknowledged by Ann.")).to_be_visible()
+
+
+def tab_to(page: Page, wanted: Locator, *, most: int = 80) -> None:
+    """Press Tab until an element has the focus."""
+    wanted.wait_for()
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"{wanted} is not reached by Tab")
 
 
 def test_a_table_that_cannot_be_read_is_named_and_shown_as_it_was(

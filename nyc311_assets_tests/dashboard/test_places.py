@@ -19,6 +19,7 @@ from nyc311_assets.dashboard.queries.outlook import read_expected, read_newest_o
 from nyc311_assets.dashboard.queries.places import (
     RESIDENTS,
     PlaceDay,
+    read_agencies,
     read_boards,
     read_boroughs,
     read_complaint_types,
@@ -86,6 +87,52 @@ def test_one_complaint_type_can_be_chosen(wide: Lakehouse) -> None:
     assert [(each.place, each.requests) for each in boards] == [("UNSPECIFIED", 59)]
 
 
+def test_one_agency_can_be_chosen(wide: Lakehouse) -> None:
+    assert read_agencies(wide, NEWEST) == ["DOHMH", "NYPD"]
+    [bronx] = read_boroughs(wide, NEWEST, complaint_type=None, agency="DOHMH")
+    assert (bronx.place, bronx.requests) == ("BRONX", requests_of("type: Rodent", NEWEST))
+    assert read_boards(wide, NEWEST, complaint_type=None, agency="no such") == []
+    [queens] = read_boroughs(wide, NEWEST, complaint_type=None, agency="NYPD")
+    assert queens.place == "QUEENS"
+    told = map_view.sentence([bronx], NEWEST, None, "DOHMH")
+    assert "all requests of DOHMH: " in told
+
+
+def test_severity_is_in_standard_deviations_by_how_the_weeks_before_vary(tmp_path: Path) -> None:
+    weeks = {"BRONX": [80, 120, 80, 120], "QUEENS": [410, 390, 400, 400]}
+    rows = [
+        {"request_date": NEWEST - week * WEEK, "complaint_type": "Rodent", "borough": borough,
+         "agency": "DOHMH", "requests": requests, "is_complete": True}
+        for borough, before in weeks.items()
+        for week, requests in enumerate([before[0] * 2, *before])
+    ]  # fmt: skip
+    write(tmp_path, DAILY_COUNTS, rows)
+    queens, bronx = read_boroughs(
+        Lakehouse(str(tmp_path / "lakehouse")), NEWEST, complaint_type=None
+    )
+    # 4 x 20² / 100 and 2 x 10² / 400, over twice three degrees of freedom.
+    dispersion = (16 + 0.5) / 6
+    assert bronx.spread == pytest.approx((dispersion * 100 * 1.25) ** 0.5)
+    assert bronx.severity == pytest.approx(60 / (dispersion * 100 * 1.25) ** 0.5)
+    assert queens.severity == pytest.approx(420 / (dispersion * 400 * 1.25) ** 0.5)
+    # Bronx has 1.6 times its usual, Queens 2.05 times.
+    assert "Queens is most above" in map_view.sentence([queens, bronx], NEWEST, None)
+
+
+def test_the_sentence_goes_by_severity_and_not_by_ratio() -> None:
+    small, large = PlaceDay("A", 24, 12.0, spread=5.0), PlaceDay("B", 900, 600.0, spread=40.0)
+    assert "B is most above its usual" in map_view.sentence([small, large], NEWEST, None)
+
+
+def test_counts_that_vary_less_than_chance_are_taken_as_poisson(wide: Lakehouse) -> None:
+    [brooklyn] = [
+        each
+        for each in read_boards(wide, NEWEST, complaint_type=None)
+        if each.place == "03 BROOKLYN"
+    ]
+    assert brooklyn.spread == pytest.approx((20 * 1.25) ** 0.5)
+
+
 def test_boards_are_counted_from_the_current_requests(wide: Lakehouse) -> None:
     boards = {each.place: each for each in read_boards(wide, NEWEST, complaint_type=None)}
     # One of the 60 requests without a board is no longer current.
@@ -116,6 +163,9 @@ def test_the_map_colours_what_has_a_figure_and_the_table_has_the_rest(wide: Lake
     assert "55 Brooklyn" in table["place"].to_pylist()
     assert len(borough_shapes()) == len(RESIDENTS)
     assert value_of(PlaceDay("BRONX", 7, 14.0), "requests") == 7.0
+    by_severity = specification(district_shapes(), boards, "severity", LIGHT, title="map")
+    shown = {each["id"]: each["properties"]["value"] for each in by_severity["data"]["values"]}
+    assert shown["03 BROOKLYN"] == pytest.approx(2.0)
 
 
 def test_what_is_expected_is_beside_the_four_weeks_before(wide: Lakehouse) -> None:

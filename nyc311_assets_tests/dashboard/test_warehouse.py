@@ -86,11 +86,14 @@ QUESTIONS: dict[str, Callable[[Source], Any]] = {
     "past origins": lambda source: outlook.read_past_origins(source, NEWEST, weeks=4),
     "complete days": lambda source: places.read_complete_days(source, most=14),
     "types": lambda source: places.read_complaint_types(source, NEWEST),
+    "agencies": lambda source: places.read_agencies(source, NEWEST),
     "boroughs": lambda source: [
-        places.read_boroughs(source, NEWEST, complaint_type=kind) for kind in (None, "Rodent")
+        places.read_boroughs(source, NEWEST, complaint_type=kind, agency=agency)
+        for kind, agency in ((None, None), ("Rodent", "DOHMH"))
     ],
     "boards": lambda source: [
-        places.read_boards(source, NEWEST, complaint_type=kind) for kind in (None, "Heat")
+        places.read_boards(source, NEWEST, complaint_type=kind, agency=agency)
+        for kind, agency in ((None, None), ("Heat", "DOHMH"))
     ],
     "completion": lambda source: runs.read_completion(source, NOW, days=9),
     "lags": lambda source: runs.read_lags(source, NOW, days=9),

@@ -8,17 +8,21 @@ from typing import Any, Literal
 from nyc311_assets.dashboard.queries.places import PlaceDay
 from nyc311_assets.dashboard.theme import Palette
 
-Metric = Literal["against usual", "requests", "per 10,000 residents"]
-METRICS: tuple[Metric, ...] = ("against usual", "requests", "per 10,000 residents")
+Metric = Literal["against usual", "severity", "requests", "per 10,000 residents"]
+METRICS: tuple[Metric, ...] = ("against usual", "severity", "requests", "per 10,000 residents")
 HEIGHT = 560
 # Twice as many as usual is as dark as it gets, and half as many as light.
 _LEAST_RATIO, _MOST_RATIO = 0.5, 2.0
+# Standard deviations above usual: below it all is as light as it gets.
+_MOST_SEVERITY = 4.0
 
 
 def value_of(place: PlaceDay, metric: Metric) -> float | None:
     """The figure that a metric colours a place by."""
     if metric == "against usual":
         return place.ratio
+    if metric == "severity":
+        return place.severity
     return float(place.requests) if metric == "requests" else place.per_10_000
 
 
@@ -47,6 +51,8 @@ def specification(
     scale: dict[str, Any] = {"range": list(colours.scale)}
     if metric == "against usual":
         scale |= {"type": "log", "domain": [_LEAST_RATIO, _MOST_RATIO], "clamp": True}
+    if metric == "severity":
+        scale |= {"domain": [0.0, _MOST_SEVERITY], "clamp": True}
     legend: dict[str, Any] = {
         "title": metric,
         "orient": "top",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Literal, get_args
 
@@ -15,6 +16,7 @@ from nyc311_assets.dashboard.map.chart import METRICS, Metric, specification
 from nyc311_assets.dashboard.queries.places import (
     RESIDENTS,
     PlaceDay,
+    read_agencies,
     read_boards,
     read_boroughs,
     read_complaint_types,
@@ -27,8 +29,12 @@ from nyc311_assets.dashboard.today.words import day_words
 NEEDS = ("gold.daily_counts",)
 PLACES = ("community boards", "boroughs")
 DAYS = 60
-ALL_TYPES = "all types"
+ALL_TYPES, ALL_AGENCIES = "all types", "all agencies"
 _LEAST_USUAL = 10.0
+_EXPLAINED: Mapping[Metric, str] = {
+    "severity": " Severity is in standard deviations above it, by how those weeks vary.",
+    "per 10,000 residents": " Residents by the 2020 census; boards have none here.",
+}
 # As high as the map, where there are more places than fit beside it.
 _TABLE_PIXELS, _MOST_ROWS = 520, 13
 
@@ -39,31 +45,38 @@ def draw(reader: Reader) -> None:
     if not days:
         st.info("No day is complete yet: there is nothing to show.")
         return
-    kind, day, complaint_type, metric = _choices(reader, days)
+    chosen = _choices(reader, days)
     read, shapes = (
-        (read_boroughs, borough_shapes()) if kind == PLACES[1] else (read_boards, district_shapes())
+        (read_boroughs, borough_shapes())
+        if chosen.places == PLACES[1]
+        else (read_boards, district_shapes())
     )
-    places = read(reader, day, complaint_type=complaint_type)
-    st.subheader(sentence(places, day, complaint_type), anchor=False)
+    places = read(reader, chosen.day, complaint_type=chosen.complaint_type, agency=chosen.agency)
+    st.subheader(sentence(places, chosen.day, chosen.complaint_type, chosen.agency), anchor=False)
     page.as_of(
         "Usual is the mean of the same weekday of the four weeks before, those that are complete."
-        + (" Residents by the 2020 census; boards have none here." if metric == METRICS[2] else "")
+        + _EXPLAINED.get(chosen.metric, "")
     )
     left, right = st.columns([3, 2])
     with left:
-        title = f"{metric} by {kind} on {day_words(day)}; the table beside it has the same"
+        title = (
+            f"{chosen.metric} by {chosen.places} on {day_words(chosen.day)}; "
+            "the table beside it has the same"
+        )
         st.vega_lite_chart(
-            specification(shapes, places, metric, page.colours(), title=title), theme=None
+            specification(shapes, places, chosen.metric, page.colours(), title=title), theme=None
         )
     with right:
-        _table(places, kind)
-    if kind == PLACES[1]:
+        _table(places, chosen.places)
+    if chosen.places == PLACES[1]:
         _links(places)
 
 
-def sentence(places: Sequence[PlaceDay], day: date, complaint_type: str | None) -> str:
+def sentence(
+    places: Sequence[PlaceDay], day: date, complaint_type: str | None, agency: str | None = None
+) -> str:
     """Where there is most above the usual, in one sentence."""
-    what = complaint_type or "all requests"
+    what = (complaint_type or "all requests") + (f" of {agency}" if agency else "")
     # Of the places that have a name on the map: what is unspecified is nowhere.
     named = [each for each in places if "UNSPECIFIED" not in each.place and each.excess is not None]
     above = [each for each in named if (each.usual or 0) >= _LEAST_USUAL and (each.excess or 0) > 0]
@@ -71,7 +84,7 @@ def sentence(places: Sequence[PlaceDay], day: date, complaint_type: str | None) 
         return f"{day_words(day)}, {what}: there are no four weeks before to compare with."
     if not above:
         return f"{day_words(day)}, {what}: no place is above its usual."
-    most = max(above, key=lambda each: each.ratio or 0.0)
+    most = max(above, key=lambda each: each.severity or each.ratio or 0.0)
     return (
         f"{day_words(day)}, {what}: {most.place.title()} is most above its usual, "
         f"{most.requests:,} requests where {most.usual:,.0f} are usual."
@@ -85,6 +98,7 @@ def places_table(places: Sequence[PlaceDay], kind: str) -> pa.Table:
         "requests": [each.requests for each in places],
         "usual": [None if each.usual is None else round(each.usual, 1) for each in places],
         "against usual": [None if each.ratio is None else round(each.ratio, 2) for each in places],
+        "severity": [None if each.severity is None else round(each.severity, 1) for each in places],
     }
     if kind == PLACES[1]:
         table |= {
@@ -96,8 +110,19 @@ def places_table(places: Sequence[PlaceDay], kind: str) -> pa.Table:
     return pa.table(table)
 
 
-def _choices(reader: Reader, days: Sequence[date]) -> tuple[str, date, str | None, Metric]:
-    first, second, third, fourth = st.columns(4)
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What is to be shown."""
+
+    places: str
+    day: date
+    complaint_type: str | None
+    agency: str | None
+    metric: Metric
+
+
+def _choices(reader: Reader, days: Sequence[date]) -> _Chosen:
+    first, second, third, fourth, fifth = st.columns(5)
     with first:
         kind = address.choice("Places", PLACES, key="places") or PLACES[0]
     with second:
@@ -106,13 +131,20 @@ def _choices(reader: Reader, days: Sequence[date]) -> tuple[str, date, str | Non
     with third:
         types = [ALL_TYPES, *read_complaint_types(reader, day)]
         chosen_type = address.choice("Complaint type", types, key="type")
-    # Residents of boards are not known here.
-    metrics = METRICS if kind == PLACES[1] else METRICS[:2]
     with fourth:
+        agencies = [ALL_AGENCIES, *read_agencies(reader, day)]
+        chosen_agency = address.choice("Agency", agencies, key="agency")
+    # Residents of boards are not known here.
+    metrics = METRICS if kind == PLACES[1] else METRICS[:-1]
+    with fifth:
         chosen_metric = address.choice("Colour by", metrics, key="metric")
-    metric = next((each for each in get_args(Metric) if each == chosen_metric), METRICS[0])
-    complaint_type = None if chosen_type in {None, ALL_TYPES} else chosen_type
-    return kind, day, complaint_type, metric
+    return _Chosen(
+        kind,
+        day,
+        None if chosen_type == ALL_TYPES else chosen_type,
+        None if chosen_agency == ALL_AGENCIES else chosen_agency,
+        next((each for each in get_args(Metric) if each == chosen_metric), METRICS[0]),
+    )
 
 
 def _table(places: Sequence[PlaceDay], kind: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
-from nyc311_assets.dashboard.queries.source import Parameter, Source, rows
+from nyc311_assets.dashboard.queries.source import Source, rows
 
 _COUNTS, _REQUESTS, _EPISODES = "gold.daily_counts", "silver.requests", "ml.episodes"
 USUAL_WEEKS = 4
@@ -29,12 +31,14 @@ class PlaceDay:
         requests: Requests of the day.
         usual: Mean of the same weekday of the four weeks before; None without a complete one.
         alerts: Open episodes of the place; None for a community board, which has no series.
+        spread: Standard deviation of requests less usual; None where fewer than two weeks tell.
     """
 
     place: str
     requests: int
     usual: float | None
     alerts: int | None = None
+    spread: float | None = None
 
     @property
     def excess(self) -> float | None:
@@ -45,6 +49,11 @@ class PlaceDay:
     def ratio(self) -> float | None:
         """Requests over the usual; None if that is unknown or nothing."""
         return self.requests / self.usual if self.usual else None
+
+    @property
+    def severity(self) -> float | None:
+        """Standard deviations above the usual; None if that is unknown."""
+        return None if self.excess is None or not self.spread else self.excess / self.spread
 
     @property
     def per_10_000(self) -> float | None:
@@ -75,91 +84,124 @@ def read_complaint_types(source: Source, day: date) -> list[str]:
     return [each["kind"] for each in rows(found)]
 
 
-def read_boroughs(source: Source, day: date, *, complaint_type: str | None) -> list[PlaceDay]:
+def read_agencies(source: Source, day: date) -> list[str]:
+    """The agencies of a day, the most requested first."""
+    found = source.query(
+        """SELECT agency FROM counts WHERE request_date = :day AND requests > 0
+        GROUP BY 1 ORDER BY sum(requests) DESC, 1""",
+        {"counts": _COUNTS},
+        {"day": day},
+    )
+    return [each["agency"] for each in rows(found)]
+
+
+def read_boroughs(
+    source: Source, day: date, *, complaint_type: str | None, agency: str | None = None
+) -> list[PlaceDay]:
     """The boroughs on a day, the most requested first; also those that are unspecified.
 
     Args:
         source: The tables.
         day: The day.
         complaint_type: Only this one; None for all.
+        agency: Only this one; None for all.
     """
-    found = rows(
-        source.query(
-            """SELECT borough AS place,
-            sum(CASE WHEN request_date = :day THEN requests ELSE 0 END) AS requests,
-            sum(CASE WHEN request_date < :day AND is_complete THEN requests ELSE 0 END) AS before
-            FROM counts WHERE request_date IN :days
-            AND (:kind IS NULL OR complaint_type = :kind) GROUP BY 1 ORDER BY 2 DESC, 1""",
-            {"counts": _COUNTS},
-            _days(day) | {"kind": complaint_type},
-        )
+    weeks = _complete_before(source, day)
+    found = source.query(
+        """SELECT borough AS place, request_date AS day, sum(requests) AS requests
+        FROM counts WHERE request_date IN :days
+        AND (:kind IS NULL OR complaint_type = :kind) AND (:agency IS NULL OR agency = :agency)
+        GROUP BY 1, 2""",
+        {"counts": _COUNTS},
+        {"days": [day, *weeks], "kind": complaint_type, "agency": agency},
     )
-    weeks = len(_complete_before(source, day))
-    alerts = _alerts(source, complaint_type)
+    alerts = _alerts(source, complaint_type, agency)
     return [
-        PlaceDay(
-            each["place"],
-            int(each["requests"]),
-            each["before"] / weeks if weeks else None,
-            alerts.get(each["place"], 0),
-        )
-        for each in found
+        replace(each, alerts=alerts.get(each.place, 0))
+        for each in _compared(rows(found), day, weeks)
     ]
 
 
-def read_boards(source: Source, day: date, *, complaint_type: str | None) -> list[PlaceDay]:
+def read_boards(
+    source: Source, day: date, *, complaint_type: str | None, agency: str | None = None
+) -> list[PlaceDay]:
     """The community boards on a day, the most requested first; also parks and airports.
 
-    Reads three columns of five days of silver.requests.
+    Reads four columns of five days of silver.requests.
 
     Args:
         source: The tables.
         day: The day.
         complaint_type: Only this one; None for all.
+        agency: Only this one; None for all.
     """
     weeks = _complete_before(source, day)
-    found = rows(
-        source.query(
-            """SELECT upper(coalesce(community_board, 'Unspecified')) AS place,
-            count(CASE WHEN request_date = :day THEN 1 END) AS requests,
-            count(CASE WHEN request_date < :day THEN 1 END) AS before
-            FROM requests WHERE request_date IN :days AND is_current
-            AND (:kind IS NULL OR complaint_type = :kind) GROUP BY 1 ORDER BY 2 DESC, 1""",
-            {"requests": _REQUESTS},
-            {"day": day, "days": [day, *weeks], "kind": complaint_type},
-        )
+    found = source.query(
+        """SELECT upper(coalesce(community_board, 'Unspecified')) AS place, request_date AS day,
+        count(*) AS requests FROM requests WHERE request_date IN :days AND is_current
+        AND (:kind IS NULL OR complaint_type = :kind) AND (:agency IS NULL OR agency = :agency)
+        GROUP BY 1, 2""",
+        {"requests": _REQUESTS},
+        {"days": [day, *weeks], "kind": complaint_type, "agency": agency},
     )
-    return [
-        PlaceDay(each["place"], each["requests"], each["before"] / len(weeks) if weeks else None)
-        for each in found
+    return _compared(rows(found), day, weeks)
+
+
+def _compared(
+    counted: Sequence[Mapping[str, Any]], day: date, weeks: Sequence[date]
+) -> list[PlaceDay]:
+    """Each place's day beside its weeks before.
+
+    Counts are taken as quasi-Poisson with one dispersion for all places, Pearson's estimate from
+    the weeks before (McCullagh and Nelder, Generalized Linear Models, 2nd ed., section 6.2.3), at
+    least that of Poisson; the mean of n weeks adds one nth to the variance of the day.
+    """
+    by_place: dict[str, dict[date, int]] = {}
+    for each in counted:
+        by_place.setdefault(each["place"], {})[each["day"]] = int(each["requests"])
+    before = {place: [days.get(week, 0) for week in weeks] for place, days in by_place.items()}
+    usual = {place: sum(each) / len(weeks) if weeks else None for place, each in before.items()}
+    freedom, pearson = 0, 0.0
+    for place, mean in usual.items():
+        if mean:
+            freedom += len(weeks) - 1
+            pearson += sum((each - mean) ** 2 / mean for each in before[place])
+    dispersion = max(pearson / freedom, 1.0) if freedom else None
+    places = [
+        PlaceDay(
+            place,
+            days.get(day, 0),
+            mean := usual[place],
+            spread=(
+                math.sqrt(dispersion * mean * (1 + 1 / len(weeks))) if dispersion and mean else None
+            ),
+        )
+        for place, days in by_place.items()
     ]
+    return sorted(places, key=lambda each: (-each.requests, each.place))
 
 
 def _complete_before(source: Source, day: date) -> list[date]:
     """The same weekdays of the four weeks before that are complete."""
     found = source.query(
         """SELECT DISTINCT request_date AS day FROM counts
-        WHERE request_date IN :days AND request_date < :day AND is_complete""",
+        WHERE request_date IN :days AND is_complete""",
         {"counts": _COUNTS},
-        _days(day),
+        {"days": [day - timedelta(weeks=each + 1) for each in range(USUAL_WEEKS)]},
     )
     return sorted(each["day"] for each in rows(found))
 
 
-def _days(day: date) -> dict[str, Parameter]:
-    before: Sequence[date] = [day - timedelta(weeks=each) for each in range(USUAL_WEEKS + 1)]
-    return {"day": day, "days": before}
-
-
-def _alerts(source: Source, complaint_type: str | None) -> dict[str, int]:
-    """Borough -> its open episodes, of a complaint type."""
+def _alerts(source: Source, complaint_type: str | None, agency: str | None) -> dict[str, int]:
+    """Borough -> its open episodes, of a complaint type and an agency."""
     if not source.exists(_EPISODES) or not source.exists("gold.series"):
         return {}
     found = source.query(
         """SELECT s.borough AS place, count(*) AS alerts FROM episodes e
         JOIN names s ON s.series = e.series WHERE e.state = 'open' AND s.borough IS NOT NULL
-        AND (:kind IS NULL OR s.complaint_type = :kind) GROUP BY 1""",
+        AND (:kind IS NULL OR s.complaint_type = :kind) AND (:agency IS NULL OR s.agency = :agency)
+        GROUP BY 1""",
         {"episodes": _EPISODES, "names": "gold.series"},
-        {"kind": complaint_type},
+        {"kind": complaint_type, "agency": agency},
     )
     return {each["place"]: each["alerts"] for each in rows(found)}
