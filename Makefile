@@ -6,10 +6,12 @@ TEST_PROCESSES ?= 2
 STAMP := $(VENV)/.installed
 # From npm for the tests alone (MPL-2.0), so it is no part of this repository.
 AXE := $(VENV)/axe
+# In an environment of its own: its dependencies are far from the project's.
+CHECKOV := $(VENV)/checkov
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test dev dashboard screenshots browser bench lint format clean constraints secrets
+.PHONY: help setup demo test dev dashboard screenshots browser bench lint checkers format clean constraints secrets
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,10 +56,18 @@ browser: setup
 		npm install --silent --no-save --no-audit --no-fund --prefix $(AXE) axe-core@4.14.1 || \
 		echo "axe-core could not be installed: the tests of accessibility are skipped"
 
+checkers: setup
+	@test -x $(CHECKOV)/bin/checkov || { echo "Installing checkov ..."; $(PYTHON) -m venv $(CHECKOV) && \
+		$(CHECKOV)/bin/python -m pip install --quiet checkov==3.2.500; } || \
+		{ rm -rf $(CHECKOV); echo "checkov could not be installed: its tests are skipped"; }
+	@test -x $(BIN)/actionlint || { command -v go >/dev/null && \
+		GOBIN=$(abspath $(BIN)) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7; } || \
+		echo "actionlint could not be installed: its test is skipped"
+
 screenshots: browser ## Pictures of the dashboard's pages, into docs/images
 	@$(BIN)/python -m nyc311_assets_tests.dashboard.screenshots $(ARGS)
 
-test: lint browser ## Linters, types and all tests, with coverage
+test: lint browser checkers ## Linters, types and all tests, with coverage
 	@$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --durations=25 $(ARGS)
 
 bench: setup ## Measure speed side by side with an alternative

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,10 @@ def _read(name: str) -> dict[object, object]:
 
 
 def test_actionlint_finds_nothing() -> None:
-    actionlint = shutil.which("actionlint") or shutil.which(
-        "actionlint", path=str(Path.home() / "go" / "bin")
-    )
+    own = Path(sys.executable).parent
+    actionlint = shutil.which("actionlint", path=str(own)) or shutil.which("actionlint")
     if actionlint is None:
-        pytest.skip(
-            "actionlint is not installed: go install github.com/rhysd/actionlint/cmd/actionlint@latest"
-        )
+        pytest.skip("actionlint is not installed: make checkers")
     ended = subprocess.run(
         [actionlint, *map(str, WORKFLOWS.glob("*.yml"))],
         capture_output=True,
