@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +22,18 @@ def run(run_id: str, **tags: str) -> dg.DagsterRun:
     return dg.DagsterRun(job_name="daily", run_id=run_id, tags=named)
 
 
+SITE = Site(
+    client=WorkspaceClient(host="http://nowhere.invalid", token="t"),
+    volume_path="/v",
+    entries_path="/e",
+    wheel=None,
+    lakehouse=Lakehouse("/l"),
+    soda_url="http://s",
+    poll_interval_seconds=1,
+    grace_seconds=1,
+)
+
+
 class _Sent(Exception):
     """The submission is what the test is about."""
 
@@ -39,10 +51,10 @@ def test_a_run_that_a_person_starts_again_wants_fresh_rows() -> None:
     assert batch_id(run("second", dagster__root_run_id="first")) == "second"
 
 
-@pytest.mark.parametrize("hold_back", [True, False])
-def test_a_job_is_told_whether_to_hold_days_back(
-    monkeypatch: pytest.MonkeyPatch, hold_back: bool, tmp_path: Path
-) -> None:
+def sent_for(
+    partitions: list[str], monkeypatch: pytest.MonkeyPatch, home: Path, site: Site = SITE
+) -> JobConfig:
+    """What a job on these partitions is told."""
     sent: dict[str, Any] = {}
 
     class Client:
@@ -55,19 +67,8 @@ def test_a_job_is_told_whether_to_hold_days_back(
             sent.update(extras)
             raise _Sent
 
-    site = Site(
-        client=WorkspaceClient(host="http://nowhere.invalid", token="t"),
-        volume_path="/v",
-        entries_path="/e",
-        wheel=None,
-        lakehouse=Lakehouse("/l"),
-        soda_url="http://s",
-        poll_interval_seconds=1,
-        grace_seconds=1,
-    )
     monkeypatch.setattr(runner, "open_site", lambda _: site)
     monkeypatch.setattr(runner, "HardenedPipesDatabricksClient", Client)
-    monkeypatch.setenv("NYC311_HOLD_BACK", str(hold_back).lower())
 
     @dataclass
     class Context:
@@ -77,10 +78,27 @@ def test_a_job_is_told_whether_to_hold_days_back(
         op_handle: str = "raw_311"
         retry_number: int = 0
 
-    context = cast("dg.AssetExecutionContext", Context(["2026-03-01"], run("first")))
+    context = cast("dg.AssetExecutionContext", Context(partitions, run("first")))
     with pytest.raises(_Sent):
-        JobRunner(Settings(home=tmp_path)).run(context, "raw_311")
-    assert JobConfig.from_extras(sent).hold_back is hold_back
+        JobRunner(Settings(home=home)).run(context, "raw_311")
+    return JobConfig.from_extras(sent)
+
+
+@pytest.mark.parametrize("hold_back", [True, False])
+def test_a_job_is_told_whether_to_hold_days_back(
+    monkeypatch: pytest.MonkeyPatch, hold_back: bool, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NYC311_HOLD_BACK", str(hold_back).lower())
+    assert sent_for(["2026-03-01"], monkeypatch, tmp_path).hold_back is hold_back
+
+
+def test_a_workspace_says_how_sessions_are_set_by_how_much_they_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    site = replace(SITE, session_settings=lambda partitions: {"partitions": str(partitions)})
+    days = ["2026-03-01", "2026-03-02"]
+    assert sent_for(days, monkeypatch, tmp_path, site).spark_settings == {"partitions": "2"}
+    assert sent_for(days, monkeypatch, tmp_path).spark_settings == {}
 
 
 def test_making_the_resource_connects_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
