@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -29,6 +30,14 @@ def test_calm_is_said_with_what_was_checked() -> None:
     assert words.sentence(date(2026, 10, 29), CALM, [], None) == (
         "Nothing above its expected range on Thu 29 Oct. 1,187 series checked, 13 not scored "
         "(too little history)."
+    )
+
+
+def test_series_above_their_band_without_an_alert_are_told_beside_chance() -> None:
+    some = replace(CALM, above=13)
+    assert words.sentence(date(2026, 10, 29), some, [], None) == (
+        "No alert on Thu 29 Oct: 13 of 1,187 series are above their band, about 30 would be by "
+        "chance."
     )
 
 

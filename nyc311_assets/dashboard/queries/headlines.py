@@ -35,6 +35,11 @@ class DayVerdicts:
     above: int
     above_before: int
 
+    @property
+    def above_by_chance(self) -> float:
+        """Series that would be above a 95 % band if nothing had happened: 2.5 % of them."""
+        return 0.025 * self.checked
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:

@@ -184,8 +184,9 @@ def _hatched(x: dict[str, Any], colours: Palette) -> list[dict[str, Any]]:
         },
         {
             "transform": wanted,
-            "mark": {"type": "text", "angle": 270, "align": "right", "baseline": "bottom", "dy": -7, "color": colours.text},
-            "encoding": {"x": x, "y": {"value": 4}, "text": {"value": "incomplete"}},
+            "mark": {"type": "text", "angle": 270, "align": "left", "baseline": "bottom", "dy": -7, "color": colours.text},
+            # The names of holidays are at the top.
+            "encoding": {"x": x, "y": {"value": {"expr": "height - 4"}}, "text": {"value": "incomplete"}},
         },
     ]  # fmt: skip
 

@@ -200,7 +200,10 @@ def _contributors(entry: Entry) -> None:
     st.subheader(f"What makes the excess of {day_words(entry.episode.peak)}", anchor=False)
     parts = entry.contributors
     if not parts:
-        st.caption("No finer series or descriptor stands out.")
+        st.caption(
+            "No finer series stands out. Descriptors are counted while the peak is one of the newest "
+            "14 days that were judged."
+        )
         return
     rows = [
         {

@@ -79,9 +79,8 @@ def _numbers(
             st.caption("no forecast was issued before it")
     with second.container(border=True, height="stretch"):
         st.metric("Series above their band", f"{verdicts.above:,}")
-        usual = verdicts.checked * 0.025
         change = verdicts.above - verdicts.above_before
-        st.caption(f"{change:+,} since yesterday; about {usual:,.0f} by chance")
+        st.caption(f"{change:+,} since yesterday; about {verdicts.above_by_chance:,.0f} by chance")
     with third.container(border=True, height="stretch"):
         confirmed = sum(each.episode.tier == "confirmed" for each in opened)
         st.metric("Confirmed", f"{confirmed:,}")

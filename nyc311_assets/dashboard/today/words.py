@@ -71,8 +71,12 @@ def sentence(
         return f"{' and '.join(told)}; {new} new since yesterday; worst: {problem}, {where}, {days}{excess}."
     if verdicts is None or not verdicts.checked:
         return f"{day_words(day)} has not been judged yet."
-    above = "Nothing is flagged" if verdicts.above else "Nothing above its expected range"
-    return f"{above} on {day_words(day)}. {_checked(verdicts)}"
+    if verdicts.above:
+        return (
+            f"No alert on {day_words(day)}: {verdicts.above:,} of {verdicts.checked:,} series are above "
+            f"their band, about {verdicts.above_by_chance:,.0f} would be by chance."
+        )
+    return f"Nothing above its expected range on {day_words(day)}. {_checked(verdicts)}"
 
 
 def _checked(verdicts: DayVerdicts) -> str:
