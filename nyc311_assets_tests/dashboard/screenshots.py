@@ -20,10 +20,9 @@ from nyc311_assets_tests.dashboard.conftest import FLAGS, PAGES, Server, settle
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 # The page grows to its content, so that one picture holds it all.
-_WHOLE = (
-    "[data-testid=stApp],[data-testid=stAppViewContainer],[data-testid=stMain]"
-    "{position:static!important;overflow:visible!important;height:auto!important}"
-)
+# The page scrolls inside the window. A window as high as its content shows all of it; what a
+# screenshot of the "full page" does to sizes makes the navigation fold.
+_CONTENT_HEIGHT = "document.querySelector('[data-testid=stMain]').scrollHeight"
 _SETTLING_MS = 1500
 
 
@@ -56,9 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
             path = "" if page == "today" else page
             tab.goto(f"{server.url}/{path}{queries.get(page, '')}")
             settle(tab)
-            tab.add_style_tag(content=_WHOLE)
             tab.wait_for_timeout(_SETTLING_MS)
-            _save(tab.screenshot(full_page=True), IMAGES / f"{name}.png")
+            tab.set_viewport_size({"width": width, "height": tab.evaluate(_CONTENT_HEIGHT)})
+            tab.wait_for_timeout(_SETTLING_MS)
+            _save(tab.screenshot(), IMAGES / f"{name}.png")
             tab.close()
         browser.close()
         server.stop()

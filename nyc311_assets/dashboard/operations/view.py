@@ -33,7 +33,10 @@ def draw(reader: Reader) -> None:
     st.subheader(sentence(kpis), anchor=False)
     data = kpi_table(kpis)
     st.dataframe(
-        data.drop_columns("how it is computed").to_pandas(), hide_index=True, height="content"
+        data.drop_columns("how it is computed").to_pandas(),
+        hide_index=True,
+        height="content",
+        column_config={"now": st.column_config.TextColumn(width="medium")},
     )
     with st.expander("How each is computed"):
         st.markdown("\n".join(f"- **{each.name}**: {each.how}." for each in kpis))

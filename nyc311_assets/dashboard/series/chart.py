@@ -184,9 +184,9 @@ def _hatched(x: dict[str, Any], colours: Palette) -> list[dict[str, Any]]:
         },
         {
             "transform": wanted,
-            "mark": {"type": "text", "angle": 270, "align": "left", "baseline": "bottom", "dy": -7, "color": colours.text},
-            # The names of holidays are at the top.
-            "encoding": {"x": x, "y": {"value": {"expr": "height - 4"}}, "text": {"value": "incomplete"}},
+            # To the right of the day: the names of holidays are to the left.
+            "mark": {"type": "text", "angle": 270, "align": "right", "baseline": "top", "dy": 7, "color": colours.text},
+            "encoding": {"x": x, "y": {"value": 4}, "text": {"value": "incomplete"}},
         },
     ]  # fmt: skip
 

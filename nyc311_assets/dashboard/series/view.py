@@ -202,7 +202,7 @@ def _contributors(entry: Entry) -> None:
     if not parts:
         st.caption(
             "No finer series stands out. Descriptors are counted while the peak is one of the newest "
-            "14 days that were judged."
+            "30 days that were judged."
         )
         return
     rows = [

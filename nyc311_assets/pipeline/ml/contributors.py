@@ -21,7 +21,7 @@ MOST = 5
 # A descriptor's usual count is the mean of the same weekday in these weeks before.
 USUAL_WEEKS = 4
 # Descriptors are counted for episodes of late: nobody acts on last year's.
-RECENT_DAYS = 14
+RECENT_DAYS = 30
 LEAST_SHARE = 0.05
 _OF_SERIES, _OF_DESCRIPTORS = "series", "descriptor"
 
