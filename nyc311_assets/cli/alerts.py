@@ -14,8 +14,8 @@ from rich.markup import escape
 from nyc311_assets.cli.errors import OperationRefused, WrongUse
 from nyc311_assets.cli.formats import local_time, page_of, printable, say
 from nyc311_assets.pipeline.cities import NEW_YORK
-from nyc311_assets.resources.channels import ChannelError, open_channels
-from nyc311_assets.resources.ledger import Ledger, UnknownAlert
+from nyc311_assets.resources.channels import Channel, ChannelError, open_channels
+from nyc311_assets.resources.ledger import Ledger, NothingToResend, UnknownAlert
 from nyc311_assets.resources.ledger_rows import Alert, Message
 from nyc311_assets.settings import LakehouseUnknown, Settings
 
@@ -29,10 +29,7 @@ def send_test(console: Console, settings: Settings) -> bool:
     Raises:
         WrongUse: A channel's setting cannot be read.
     """
-    try:
-        channels = open_channels(settings, logging.getLogger("nyc311_assets.alerts"))
-    except ChannelError as error:
-        raise WrongUse(str(error)) from None
+    channels = _channels(settings)
     message = Message(
         alert_id=f"test-{uuid4().hex[:8]}",
         severity="info",
@@ -116,11 +113,39 @@ def mark_false(
     _tell(console, alerts, f"marked as a false alarm by {by}")
 
 
+def resend(console: Console, settings: Settings, name: str) -> None:
+    """Let the next tick send dead letters again.
+
+    Raises:
+        OperationRefused: There is no such alert, or nothing of it was given up.
+        WrongUse: A channel's setting cannot be read.
+    """
+    names = [each.name for each in _channels(settings)]
+    with _ledger(settings) as ledger:
+        alerts = ledger.resend(name, names)
+    waiting = sorted(
+        {
+            channel
+            for each in alerts
+            for channel, one in each.deliveries.items()
+            if one.attempts == 0
+        }
+    )
+    _tell(console, alerts, f"will be sent at the next tick: {', '.join(waiting)}")
+
+
+def _channels(settings: Settings) -> Sequence[Channel]:
+    try:
+        return open_channels(settings, logging.getLogger("nyc311_assets.alerts"))
+    except ChannelError as error:
+        raise WrongUse(str(error)) from None
+
+
 @contextmanager
 def _ledger(settings: Settings) -> Iterator[Ledger]:
     try:
         yield Ledger(settings.operations_url)
-    except UnknownAlert as error:
+    except (NothingToResend, UnknownAlert) as error:
         raise OperationRefused(error.args[0]) from None
     except LakehouseUnknown as error:
         raise WrongUse(str(error)) from None

@@ -10,7 +10,7 @@ import typer
 from nyc311_assets.cli.shell import console, failures
 from nyc311_assets.settings import Settings
 
-alerts = typer.Typer(help="Alerts: test the channels, list, acknowledge, mute.")
+alerts = typer.Typer(help="Alerts: test the channels, list, acknowledge, mute, send again.")
 
 Name = Annotated[
     str, typer.Argument(metavar="ALERT_OR_EPISODE", help="Id of an alert, an episode or a run.")
@@ -27,7 +27,7 @@ def alert(
         bool, typer.Option("--test", help="Send a test message through every channel.")
     ] = False,
 ) -> None:
-    """Alerts: test the channels, list, acknowledge, mute."""
+    """Alerts: test the channels, list, acknowledge, mute, send again."""
     if test:
         test_()
     elif context.invoked_subcommand is None:
@@ -91,3 +91,12 @@ def false(name: Name, by: By, note: Note = None) -> None:
 
     with failures():
         mark_false(console, Settings(), name, by=by, note=note)
+
+
+@alerts.command()
+def resend(name: Name) -> None:
+    """Send what a channel never took once more, at the next tick, wherever it is lacking."""
+    from nyc311_assets.cli.alerts import resend as resend_alert
+
+    with failures():
+        resend_alert(console, Settings(), name)

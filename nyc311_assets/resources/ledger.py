@@ -26,6 +26,10 @@ class UnknownAlert(LookupError):
     """There is no alert of this id, and none on an episode or run of this id."""
 
 
+class NothingToResend(LookupError):
+    """No alert of this id is a dead letter that a configured channel lacks."""
+
+
 class Ledger:
     """Reads and writes ops.alerts.
 
@@ -140,6 +144,46 @@ class Ledger:
             name, lambda each: replace(each, marked_false_by=by, marked_false_at=now), note
         )
 
+    def resend(self, name: str, channels: Iterable[str]) -> list[Alert]:
+        """Bring dead letters to life: they are due at once on every channel that lacks them.
+
+        What was given up for a channel that is no more is forgotten: another one gets it.
+
+        Args:
+            name: An alert's id, or that of the episode or run that it is about.
+            channels: Names of the configured channels.
+
+        Returns:
+            The alerts that will be sent again.
+
+        Raises:
+            UnknownAlert: There is none.
+            NothingToResend: None of them is a dead letter, or no channel lacks it.
+        """
+        names = tuple(channels)
+
+        def change(alerts: Sequence[Alert]) -> Iterable[Alert]:
+            meant = [each for each in alerts if name in (each.alert_id, each.subject)]
+            if not meant:
+                raise _unknown(name)
+            for each in meant:
+                kept = {
+                    channel: delivery
+                    for channel, delivery in each.deliveries.items()
+                    if delivery.state != "dead"
+                }
+                lacking = {channel: Delivery() for channel in names if channel not in kept}
+                if each.is_dead_letter and lacking:
+                    yield replace(each, deliveries=kept | lacking)
+
+        changed = self.transact(change)
+        if not changed:
+            raise NothingToResend(
+                f"Nothing of {name} was given up for want of an answer, or no configured channel lacks "
+                "it: `nyc311 alert list --all` shows where each alert stands."
+            )
+        return changed
+
     def compact(self) -> None:
         """Put the many small files of many small writes together, once there are many."""
         with storage_calls(self.url):
@@ -162,10 +206,7 @@ class Ledger:
         def change(alerts: Sequence[Alert]) -> Iterable[Alert]:
             subjects = {each.subject for each in alerts if name in (each.alert_id, each.subject)}
             if not subjects:
-                raise UnknownAlert(
-                    f"There is no alert {name}, and none on an episode or run of this id: "
-                    "`nyc311 alert list --all` shows those that there are."
-                )
+                raise _unknown(name)
             excess = {each: newest_excess(self._lakehouse_url, each) for each in subjects}
             for each in alerts:
                 if each.subject in subjects:
@@ -173,6 +214,13 @@ class Ledger:
                     yield replace(said(each), noted_excess=noted, note=note or each.note)
 
         return self.transact(change)
+
+
+def _unknown(name: str) -> UnknownAlert:
+    return UnknownAlert(
+        f"There is no alert {name}, and none on an episode or run of this id: "
+        "`nyc311 alert list --all` shows those that there are."
+    )
 
 
 def _alerts(table: DeltaTable) -> list[Alert]:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from nyc311_assets.cli import app
 from nyc311_assets.resources.ledger import Ledger
-from nyc311_assets.resources.ledger_rows import Alert
+from nyc311_assets.resources.ledger_rows import Alert, Delivery
 from nyc311_assets_tests.resources.test_channels import Service, service
 
 __all__ = ["service"]
@@ -68,10 +68,24 @@ def test_what_was_acknowledged_leaves_the_list(ledger: Ledger) -> None:
     assert "muted through 2999-01-01; false alarm, says Bob" in invoke("list", "--all")[1]
 
 
+def test_a_dead_letter_is_sent_again_at_the_next_tick(ledger: Ledger) -> None:
+    (alert,) = ledger.read()
+    ledger.transact(lambda _: [alert.with_delivery("log", Delivery("dead", 48, "500"))])
+    code, output = invoke("resend", "e1")
+    assert code == 0, output
+    assert "Noise in BRONX (e1, 1 alert) will be sent at the next tick: log" in output
+    (again,) = ledger.read()
+    assert again.deliveries == {"log": Delivery()}
+    code, output = invoke("resend", "a1")
+    assert code == 2
+    assert "Nothing of a1 was given up" in output
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("ack", "nobody", "--by", "Ada"), "There is no alert nobody"),
+        (("resend", "nobody"), "There is no alert nobody"),
         (("mute", "nobody", "--until", "2026-03-01"), "There is no alert nobody"),
         (("false", "nobody", "--by", "Ada"), "There is no alert nobody"),
         (("mute", "nobody", "--until", "soon"), "does not match"),

@@ -13,7 +13,7 @@ import pytest
 from deltalake import DeltaTable
 
 from nyc311_assets.resources import ledger as module
-from nyc311_assets.resources.ledger import Ledger, UnknownAlert
+from nyc311_assets.resources.ledger import Ledger, NothingToResend, UnknownAlert
 from nyc311_assets.resources.ledger_rows import (
     LEASE,
     MOST_ATTEMPTS,
@@ -77,6 +77,27 @@ def test_people_s_words_stand_on_all_alerts_of_the_subject(lakehouse: str) -> No
     assert c == alert("c", "e2")
     with pytest.raises(UnknownAlert, match="no alert nonsense"):
         ledger.acknowledge("nonsense", by="Ada", now=NOW)
+
+
+def test_a_dead_letter_is_due_again_wherever_it_is_lacking(lakehouse: str) -> None:
+    ledger = Ledger(lakehouse)
+    sent, dead = Delivery("sent", 1, None, NOW), Delivery("dead", 48, "500", NOW)
+    stored = [
+        replace(alert("a"), deliveries={"log": sent, "sns": dead, "gone": dead}),
+        replace(alert("b"), deliveries={"log": sent}),
+        replace(alert("c", "e2"), deliveries={"log": sent, "gone": dead}),
+    ]
+    ledger.transact(lambda _: stored)
+    (again,) = ledger.resend("e1", ["log", "sns", "new"])
+    assert again.deliveries == {"log": sent, "sns": Delivery(), "new": Delivery()}
+    assert ledger.read() == [again, *stored[1:]]
+    assert not again.is_dead_letter
+    for name, channels in (("b", ["log", "sns"]), ("c", ["log"])):
+        with pytest.raises(NothingToResend, match=f"Nothing of {name} was given up"):
+            ledger.resend(name, channels)
+    assert ledger.read() == [again, *stored[1:]]
+    with pytest.raises(UnknownAlert, match="no alert nonsense"):
+        ledger.resend("nonsense", ["log"])
 
 
 def test_writers_at_the_same_time_neither_lose_nor_double(lakehouse: str) -> None:
