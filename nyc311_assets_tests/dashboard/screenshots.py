@@ -19,7 +19,6 @@ from nyc311_assets.settings import Settings
 from nyc311_assets_tests.dashboard.conftest import FLAGS, PAGES, Server, settle
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-# The page grows to its content, so that one picture holds it all.
 # The page scrolls inside the window. A window as high as its content shows all of it; what a
 # screenshot of the "full page" does to sizes makes the navigation fold.
 _CONTENT_HEIGHT = "document.querySelector('[data-testid=stMain]').scrollHeight"

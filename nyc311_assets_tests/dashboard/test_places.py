@@ -19,11 +19,10 @@ from nyc311_assets.dashboard.queries.outlook import read_expected, read_newest_o
 from nyc311_assets.dashboard.queries.places import (
     RESIDENTS,
     PlaceDay,
-    read_agencies,
     read_boards,
     read_boroughs,
-    read_complaint_types,
     read_complete_days,
+    read_types_and_agencies,
 )
 from nyc311_assets.dashboard.theme import LIGHT
 from nyc311_assets.pipeline.contracts import DAILY_COUNTS
@@ -47,7 +46,8 @@ def small(small_home: Path) -> Lakehouse:
 def test_days_to_choose_from_are_complete(wide: Lakehouse) -> None:
     days = read_complete_days(wide, most=3)
     assert days == [NEWEST - timedelta(days=each) for each in range(3)]
-    assert read_complaint_types(wide, NEWEST) == ["Noise - Residential", "Rodent"]
+    types, _ = read_types_and_agencies(wide, NEWEST)
+    assert types == ["Noise - Residential", "Rodent"]
 
 
 def test_a_borough_is_compared_with_the_same_weekday_of_four_weeks(wide: Lakehouse) -> None:
@@ -88,7 +88,8 @@ def test_one_complaint_type_can_be_chosen(wide: Lakehouse) -> None:
 
 
 def test_one_agency_can_be_chosen(wide: Lakehouse) -> None:
-    assert read_agencies(wide, NEWEST) == ["DOHMH", "NYPD"]
+    _, agencies = read_types_and_agencies(wide, NEWEST)
+    assert agencies == ["DOHMH", "NYPD"]
     [bronx] = read_boroughs(wide, NEWEST, complaint_type=None, agency="DOHMH")
     assert (bronx.place, bronx.requests) == ("BRONX", requests_of("type: Rodent", NEWEST))
     assert read_boards(wide, NEWEST, complaint_type=None, agency="no such") == []

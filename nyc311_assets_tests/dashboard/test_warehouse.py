@@ -85,8 +85,7 @@ QUESTIONS: dict[str, Callable[[Source], Any]] = {
     "agency forecasts": lambda source: outlook.read_agency_forecasts(source, WEEKS).to_dict(),
     "past origins": lambda source: outlook.read_past_origins(source, NEWEST, weeks=4),
     "complete days": lambda source: places.read_complete_days(source, most=14),
-    "types": lambda source: places.read_complaint_types(source, NEWEST),
-    "agencies": lambda source: places.read_agencies(source, NEWEST),
+    "types and agencies": lambda source: places.read_types_and_agencies(source, NEWEST),
     "boroughs": lambda source: [
         places.read_boroughs(source, NEWEST, complaint_type=kind, agency=agency)
         for kind, agency in ((None, None), ("Rodent", "DOHMH"))

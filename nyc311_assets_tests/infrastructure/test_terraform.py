@@ -117,7 +117,7 @@ def test_no_statement_allows_every_action_of_a_service() -> None:
     "framework, folder", [("terraform", "terraform"), ("dockerfile", "docker")]
 )
 def test_checkov_finds_nothing_that_is_not_explained(framework: str, folder: str) -> None:
-    own = Path(sys.executable).parents[1] / "checkov" / "bin"
+    own = Path(sys.prefix) / "checkov" / "bin"
     checkov = shutil.which("checkov", path=str(own)) or shutil.which("checkov")
     if checkov is None:
         pytest.skip("checkov is not installed: make checkers")

@@ -16,11 +16,10 @@ from nyc311_assets.dashboard.map.chart import METRICS, Metric, specification
 from nyc311_assets.dashboard.queries.places import (
     RESIDENTS,
     PlaceDay,
-    read_agencies,
     read_boards,
     read_boroughs,
-    read_complaint_types,
     read_complete_days,
+    read_types_and_agencies,
 )
 from nyc311_assets.dashboard.queries.reader import Reader
 from nyc311_assets.dashboard.tables import downloads
@@ -128,12 +127,11 @@ def _choices(reader: Reader, days: Sequence[date]) -> _Chosen:
     with second:
         chosen = address.choice("Day", [each.isoformat() for each in days], key="day")
     day = date.fromisoformat(chosen) if chosen else days[0]
+    types, agencies = read_types_and_agencies(reader, day)
     with third:
-        types = [ALL_TYPES, *read_complaint_types(reader, day)]
-        chosen_type = address.choice("Complaint type", types, key="type")
+        chosen_type = address.choice("Complaint type", [ALL_TYPES, *types], key="type")
     with fourth:
-        agencies = [ALL_AGENCIES, *read_agencies(reader, day)]
-        chosen_agency = address.choice("Agency", agencies, key="agency")
+        chosen_agency = address.choice("Agency", [ALL_AGENCIES, *agencies], key="agency")
     # Residents of boards are not known here.
     metrics = METRICS if kind == PLACES[1] else METRICS[:-1]
     with fifth:

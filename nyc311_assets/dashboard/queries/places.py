@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -73,26 +74,23 @@ def read_complete_days(source: Source, *, most: int) -> list[date]:
     return [each["day"] for each in rows(found)]
 
 
-def read_complaint_types(source: Source, day: date) -> list[str]:
-    """The complaint types of a day, the most requested first."""
+def read_types_and_agencies(source: Source, day: date) -> tuple[list[str], list[str]]:
+    """The complaint types of a day and its agencies, of each the most requested first."""
     found = source.query(
-        """SELECT complaint_type AS kind FROM counts WHERE request_date = :day AND requests > 0
-        GROUP BY 1 ORDER BY sum(requests) DESC, 1""",
+        """SELECT complaint_type, agency, sum(requests) AS requests FROM counts
+        WHERE request_date = :day AND requests > 0 GROUP BY 1, 2""",
         {"counts": _COUNTS},
         {"day": day},
     )
-    return [each["kind"] for each in rows(found)]
+    types, agencies = Counter[str](), Counter[str]()
+    for each in rows(found):
+        types[each["complaint_type"]] += int(each["requests"])
+        agencies[each["agency"]] += int(each["requests"])
+    return _most_first(types), _most_first(agencies)
 
 
-def read_agencies(source: Source, day: date) -> list[str]:
-    """The agencies of a day, the most requested first."""
-    found = source.query(
-        """SELECT agency FROM counts WHERE request_date = :day AND requests > 0
-        GROUP BY 1 ORDER BY sum(requests) DESC, 1""",
-        {"counts": _COUNTS},
-        {"day": day},
-    )
-    return [each["agency"] for each in rows(found)]
+def _most_first(requests: Counter[str]) -> list[str]:
+    return sorted(requests, key=lambda name: (-requests[name], name))
 
 
 def read_boroughs(

@@ -28,6 +28,7 @@ from nyc311_assets.dashboard.tables import data_table, downloads
 from nyc311_assets.dashboard.theme import MARKS
 from nyc311_assets.dashboard.today.queue import escaped
 from nyc311_assets.dashboard.today.words import day_words, place
+from nyc311_assets.pipeline.anomalies.episodes import DESCRIPTOR_DAYS
 
 NEEDS = ("gold.daily_counts", "gold.series")
 WINDOWS = ("180", "90", "30", "365", "1096")
@@ -202,7 +203,7 @@ def _contributors(entry: Entry) -> None:
     if not parts:
         st.caption(
             "No finer series stands out. Descriptors are counted while the peak is one of the newest "
-            "30 days that were judged."
+            f"{DESCRIPTOR_DAYS} days that were judged."
         )
         return
     rows = [

@@ -14,6 +14,8 @@ from nyc311_assets.pipeline.anomalies.rules import REASONS
 from nyc311_assets.pipeline.anomalies.verdicts import CONFIRMED, WATCH
 
 MERGE_DAYS = 7
+# Descriptors are counted for episodes whose peak is of late: nobody acts on last year's.
+DESCRIPTOR_DAYS = 30
 _NEAR = timedelta(days=MERGE_DAYS)
 _DAYS = ("start", "peak", "end")
 

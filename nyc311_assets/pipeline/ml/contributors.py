@@ -11,7 +11,7 @@ import pandas as pd
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from nyc311_assets.pipeline.anomalies.episodes import Episode
+from nyc311_assets.pipeline.anomalies.episodes import DESCRIPTOR_DAYS, Episode
 from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import silver_requests
 from nyc311_assets.pipeline.ml.series import LEAF, LEVELS
@@ -20,8 +20,6 @@ from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 MOST = 5
 # A descriptor's usual count is the mean of the same weekday in these weeks before.
 USUAL_WEEKS = 4
-# Descriptors are counted for episodes of late: nobody acts on last year's.
-RECENT_DAYS = 30
 LEAST_SHARE = 0.05
 _OF_SERIES, _OF_DESCRIPTORS = "series", "descriptor"
 
@@ -63,7 +61,7 @@ def contributors(
         .merge(levels, on="series")
     )
     of_day = dict(list(days.groupby("ds")))
-    recent = [each for each in episodes if (judged_through - each.peak).days <= RECENT_DAYS]
+    recent = [each for each in episodes if (judged_through - each.peak).days <= DESCRIPTOR_DAYS]
     counted = _descriptors(spark, lakehouse, city, sorted({each.peak for each in recent}))
     facts: dict[str, dict[str, Any]] = {
         str(row["series"]): {str(name): value for name, value in row.items()}
