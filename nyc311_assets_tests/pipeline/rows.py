@@ -45,7 +45,8 @@ class PulledRow:
             "status": "Open",
         }
         values = {**defaults, **self.fields}
-        return json.dumps({name: value for name, value in values.items() if value != ""})
+        fields = {name: value for name, value in values.items() if value != ""}
+        return json.dumps(fields, ensure_ascii=False)
 
 
 def land(

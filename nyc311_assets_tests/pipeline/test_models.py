@@ -64,6 +64,8 @@ SOUND = [
         UPDATED,
         {"complaint_type": " Noise\t -  Residential\u00a0", "agency": " NYPD\r\n", **CLOSED},
     ),
+    # More bytes than a payload may have characters.
+    PulledRow("accented", CREATED, UPDATED, {"descriptor": "\u00e9" * 40_000}),
     PulledRow(
         "placed", CREATED, UPDATED, {"borough": "", "latitude": "40.7128", "longitude": "-74.0060"}
     ),
