@@ -260,7 +260,7 @@ def _reasons(boroughs: str) -> list[str]:
         "complaint_type is missing": "complaint_type IS NULL",
         "borough is unknown": f"borough NOT IN ({boroughs}, 'UNSPECIFIED')",
         "created_date is not in the day that was asked for": "request_date <> pulled_date",
-        "too long": "length(payload) > 65536",
+        "too long": "strlen(payload) > 65536 AND length(payload) > 65536",
     }
     return [f"CASE WHEN {holds} THEN '{name}' END" for name, holds in broken.items()]
 
