@@ -8,6 +8,8 @@ from datetime import date, datetime, timedelta
 
 from nyc311_assets.pipeline.cities import City
 
+WEEK = 7
+
 
 def days_between(first: date, last: date) -> list[date]:
     """All days from one to another, both included."""

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from nyc311_assets.pipeline.days import WEEK
 from nyc311_assets.pipeline.forecasting.arrays import Floats
 from nyc311_assets.pipeline.forecasting.panel import Panel
 from nyc311_assets.pipeline.forecasting.volume import TIER_EDGES, TIER_NAMES, tier_of
 
-WEEK = 7
 BANDS_MISS = 0.05
 ALL_TIERS = "all"
 TWO_GROUPS = ((1, 7), (8, 30))

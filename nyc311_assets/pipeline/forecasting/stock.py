@@ -10,8 +10,9 @@ import pandas as pd
 from prophet import Prophet
 from statsforecast.models import AutoETS
 
+from nyc311_assets.pipeline.days import WEEK
 from nyc311_assets.pipeline.forecasting.arrays import Floats
-from nyc311_assets.pipeline.forecasting.baselines import LEVEL, WEEK, Baseline
+from nyc311_assets.pipeline.forecasting.baselines import LEVEL, Baseline
 
 STOCK_PROPHET = "stock Prophet"
 AUTO_ETS = "AutoETS"

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nyc311_assets.pipeline.days import WEEK
 from nyc311_assets.pipeline.forecasting.anchored_prophet import ProphetFits
 from nyc311_assets.pipeline.forecasting.arrays import Flags
 from nyc311_assets.pipeline.forecasting.bands import LEVELS, Calibration, bands
@@ -27,7 +28,6 @@ from nyc311_assets.pipeline.forecasting.conformal import Conformal
 from nyc311_assets.pipeline.forecasting.panel import Panel
 
 _PANEL, _FITS, _BANDS, _FACTS = "counts.parquet", "fits.parquet", "bands.npz", "facts.json"
-_WEEK = 7
 COLUMNS = ("series", "ds", "horizon", "yhat", "lo80", "hi80", "lo95", "hi95", "model")
 
 
@@ -111,9 +111,9 @@ class Bundle:
         there = self.fits.expected.shape[1]
         needed = self.panel.column(self.panel.last_day) + 1 + days
         needed -= self.panel.column(self.fits.first_day)
-        if needed <= there or there < _WEEK:
+        if needed <= there or there < WEEK:
             return self.fits
-        columns = there - _WEEK + np.arange(needed - there) % _WEEK
+        columns = there - WEEK + np.arange(needed - there) % WEEK
         grown = np.concatenate([self.fits.expected, self.fits.expected[:, columns]], axis=1)
         return replace(self.fits, expected=grown)
 

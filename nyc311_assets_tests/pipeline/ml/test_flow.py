@@ -15,10 +15,11 @@ from pyspark.sql import SparkSession
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import ANOMALIES, EPISODES, FORECASTS, MODELS, ORIGINS
 from nyc311_assets.pipeline.days import days_between
+from nyc311_assets.pipeline.ml.due import LEAST_DAYS_BETWEEN
 from nyc311_assets.pipeline.ml.explain import NoSuchEpisode, explain
 from nyc311_assets.pipeline.ml.issuing import Issuing, NoModel, issue_days, measure
 from nyc311_assets.pipeline.ml.judging import Judging, judge_days
-from nyc311_assets.pipeline.ml.modelling import LEAST_DAYS_BETWEEN, Modelling
+from nyc311_assets.pipeline.ml.modelling import Modelling
 from nyc311_assets.pipeline.ml.outcomes import CARRIED, TRAINED, WAITING, Served
 from nyc311_assets.pipeline.ml.registry import ModelRegistry, RegistryPlace
 from nyc311_assets.pipeline.ml.rollback import NoSuchVersion, model_versions, roll_back
