@@ -192,7 +192,12 @@ def _write(table: Table, frames: Sequence[pd.DataFrame], days: Sequence[date]) -
     """Write some days; one without any series leaves no row."""
     filled = [frame for frame in frames if len(frame)]
     if filled:
-        write_frame(table, pd.concat(filled, ignore_index=True), within(days, "as_of"))
+        write_frame(
+            table,
+            pd.concat(filled, ignore_index=True),
+            within(days, "as_of"),
+            constant=("as_of", "series", "model", "model_version"),
+        )
 
 
 def _read_days(table: Table, days: Sequence[date]) -> dict[date, pd.DataFrame]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,21 +22,52 @@ from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 _ORIGINS_AT_ONCE = 30
 
 
-def write_frame(table: Table, frame: pd.DataFrame, predicate: str) -> None:
+def write_frame(
+    table: Table, frame: pd.DataFrame, predicate: str, *, constant: Sequence[str] = ()
+) -> None:
     """Replace the rows that match a predicate by a frame, with the types of the table's contract.
 
     Args:
         table: The table, which exists.
-        frame: The contract's columns in any order; NaN and None are null.
+        frame: At least one row, the contract's columns in any order; NaN and None are null.
         predicate: A condition that all rows of the frame match.
+        constant: Columns whose values stay the same over many rows that follow each other, as the
+            30 days of one series. Each such run travels to Spark as one row with lists, which
+            takes it a fifth of the time that as many rows take.
     """
     names = list(table.contract.column_names)
     schema = to_arrow_schema(table.read().select(*names).schema)
-    columns = [
-        pa.array(frame[each.name], each.type, from_pandas=True, safe=False) for each in schema
-    ]
-    rows = pa.Table.from_arrays(columns, schema=schema)
-    table.replace_where(table.spark.createDataFrame(rows).coalesce(1), predicate)
+    columns = {
+        each.name: pa.array(frame[each.name], each.type, from_pandas=True, safe=False)
+        for each in schema
+    }
+    if not constant:
+        rows = table.spark.createDataFrame(pa.table(columns, schema=schema)).coalesce(1)
+    else:
+        listed = [name for name in names if name not in constant]
+        runs = table.spark.createDataFrame(_runs(columns, frame, constant)).coalesce(1)
+        rows = runs.select(*constant, F.inline(F.arrays_zip(*listed)))
+    table.replace_where(rows, predicate)
+
+
+def _runs(
+    columns: Mapping[str, pa.Array], frame: pd.DataFrame, constant: Sequence[str]
+) -> pa.Table:
+    """A row for each run of rows that agree in some columns, with lists of the other columns."""
+    codes = np.stack([pd.factorize(frame[name])[0] for name in constant])
+    is_first = np.append(True, (codes[:, 1:] != codes[:, :-1]).any(axis=0))[: len(frame)]
+    starts = np.flatnonzero(is_first)
+    offsets = pa.array(np.append(starts, len(frame)), pa.int32())
+    return pa.table(
+        {
+            name: (
+                values.take(pa.array(starts))
+                if name in constant
+                else pa.ListArray.from_arrays(offsets, values)
+            )
+            for name, values in columns.items()
+        }
+    )
 
 
 def read_origins(
