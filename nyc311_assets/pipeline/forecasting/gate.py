@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -50,11 +51,17 @@ class FoldErrors:
     mean: Mapping[str, Floats]
 
 
+def fold_origins(panel: Panel) -> list[date]:
+    """The newest `FOLDS` weekly origins whose 7 days have all come, oldest first."""
+    return [
+        panel.last_day - timedelta(days=FOLD_DAYS * (fold + 1)) for fold in reversed(range(FOLDS))
+    ]
+
+
 def fold_rows(panel: Panel, past: PastForecasts) -> list[int]:
-    """The newest `FOLDS` weekly origins whose 7 days have all come, by number, oldest first."""
-    newest = panel.values.shape[1] - 1
-    wanted = {newest - FOLD_DAYS * (fold + 1) for fold in range(FOLDS)}
-    return [row for row, day in enumerate(past.origins) if panel.column(day) in wanted]
+    """The `fold_origins` that have forecasts, by number, oldest first."""
+    wanted = set(fold_origins(panel))
+    return [row for row, day in enumerate(past.origins) if day in wanted]
 
 
 def fold_errors(panel: Panel, past: PastForecasts) -> FoldErrors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import optuna
@@ -15,14 +15,13 @@ from optuna.trial import TrialState
 from nyc311_assets.pipeline.forecasting.anchored_prophet import fit_prophet
 from nyc311_assets.pipeline.forecasting.arrays import Floats
 from nyc311_assets.pipeline.forecasting.candidates import PROPHET, point_forecasts
+from nyc311_assets.pipeline.forecasting.gate import FOLD_DAYS, FOLDS
 from nyc311_assets.pipeline.forecasting.level_profile import ALPHA, history
 from nyc311_assets.pipeline.forecasting.panel import Panel
 from nyc311_assets.pipeline.forecasting.scores import weekly_difference
 from nyc311_assets.pipeline.forecasting.settings import DEFAULT, ModelSettings
 
 TRIALS = 20
-FOLDS = 8
-FOLD_DAYS = 7
 # A challenger that is less better than this is as likely luck.
 LEAST_GAIN = 0.05
 # Goes up when the space changes: trials of another space say nothing about this one.
@@ -129,13 +128,6 @@ def search(
     )
 
 
-def fold_origins(panel: Panel, folds: int = FOLDS) -> list[date]:
-    """The newest weekly origins whose 7 days have all come, oldest first."""
-    return [
-        panel.last_day - timedelta(days=FOLD_DAYS * (fold + 1)) for fold in reversed(range(folds))
-    ]
-
-
 def fold_losses(
     panel: Panel,
     holidays: Mapping[date, str],
@@ -148,7 +140,7 @@ def fold_losses(
         panel: What is known; each fold is fitted to what was known at its origin.
         holidays: Day -> name.
         settings: Of all series.
-        origins: See `fold_origins`.
+        origins: See `gate.fold_origins`.
 
     Returns:
         One loss for each origin: the mean over series of the mean absolute error over the mean
@@ -172,7 +164,7 @@ def losses_of(panel: Panel, origins: Sequence[date], forecast: Callable[[Panel],
 
     Args:
         panel: What is known.
-        origins: See `fold_origins`.
+        origins: See `gate.fold_origins`.
         forecast: What was known at an origin -> requests a day, series x `FOLD_DAYS`.
     """
     scale = weekly_difference(panel.values)

@@ -104,7 +104,7 @@ def trials_on_spark(
         spark: The session.
         panel: The series of one search.
         holidays: Day -> name.
-        origins: The folds, see `search.fold_origins`.
+        origins: The folds, see `gate.fold_origins`.
 
     Returns:
         Settings of a batch of trials -> the losses of each by fold; NaN where nothing was fitted.

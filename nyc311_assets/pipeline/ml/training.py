@@ -17,19 +17,16 @@ from nyc311_assets.pipeline.forecasting.baselines import (
     weekday_mean,
 )
 from nyc311_assets.pipeline.forecasting.benchmark import sample_of
-from nyc311_assets.pipeline.forecasting.gate import PROPHET_VOLUME
+from nyc311_assets.pipeline.forecasting.gate import (
+    FOLD_DAYS,
+    FOLDS,
+    PROPHET_VOLUME,
+    fold_origins,
+)
 from nyc311_assets.pipeline.forecasting.issue import HORIZON
 from nyc311_assets.pipeline.forecasting.level_profile import VOLUME_DAYS, WINDOW_DAYS
 from nyc311_assets.pipeline.forecasting.panel import Panel
-from nyc311_assets.pipeline.forecasting.search import (
-    FOLD_DAYS,
-    FOLDS,
-    NothingFound,
-    fold_origins,
-    losses_of,
-    replaces,
-    search,
-)
+from nyc311_assets.pipeline.forecasting.search import NothingFound, losses_of, replaces, search
 from nyc311_assets.pipeline.forecasting.settings import DEFAULT, ModelSettings
 from nyc311_assets.pipeline.forecasting.volume import TIER_NAMES, recent_volume, tier_of
 from nyc311_assets.pipeline.ml.fitting import fit_on_spark, trials_on_spark

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nyc311_assets.pipeline.forecasting.gate import FOLDS, fold_origins
 from nyc311_assets.pipeline.forecasting.panel import Panel
 from nyc311_assets.pipeline.forecasting.search import (
-    FOLDS,
     NothingFound,
     fold_losses,
-    fold_origins,
     open_study,
     replaces,
     search,
@@ -80,7 +79,7 @@ def test_a_search_without_any_success_says_so() -> None:
 
 def test_folds_are_past_whole_weeks_and_see_nothing_later() -> None:
     panel = simulated(series=2, days=150)
-    days = fold_origins(panel, 3)
+    days = fold_origins(panel)[-3:]
     assert [panel.column(day) for day in days] == [128, 135, 142]
     before = fold_losses(panel, {}, DEFAULT, days[:1])
     changed = panel.values.copy()
