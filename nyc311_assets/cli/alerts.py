@@ -69,17 +69,16 @@ def list_alerts(console: Console, settings: Settings, *, everything: bool) -> No
     if not shown:
         say(console, "No alerts." if everything or not alerts else "No open alerts; --all has all.")
         return
-    page = page_of("alert", "about", "when (New York)", "severity", "title", "state", left=6)
+    page = page_of("when (New York)", "severity", "alert", left=3)
     for column in page.columns[:2]:
-        column.no_wrap = True  # ids are there to be copied
+        column.no_wrap = True
     for each in shown:
+        about = "" if each.subject == each.alert_id else f" on {each.subject}"
+        lines = (each.title, f"{each.alert_id}{about}", _state(each, today))
         page.add_row(
-            each.alert_id,
-            escape(printable(each.subject)),
             local_time(each.created_at.isoformat())[: len("2026-01-01 00:00")],
             each.severity,
-            escape(printable(each.title)),
-            escape(printable(_state(each, today))),
+            "\n".join(escape(printable(line)) for line in lines),
         )
     console.print(page)
 
@@ -152,7 +151,7 @@ def _ledger(settings: Settings) -> Iterator[Ledger]:
 
 
 def _tell(console: Console, alerts: Sequence[Alert], what: str) -> None:
-    newest = alerts[-1]
+    newest = next((each for each in reversed(alerts) if each.outcome == "send"), alerts[-1])
     count = "1 alert" if len(alerts) == 1 else f"{len(alerts)} alerts"
     say(console, f"{newest.title} ({newest.subject}, {count}) {what}.")
 

@@ -12,6 +12,7 @@ from nyc311_assets.resources.ledger_episodes import KnownEpisode
 from nyc311_assets.resources.ledger_rows import Severity
 
 _MOST_CONTRIBUTORS = 3
+_MOST_PARTS = 5
 _NAMES = {"type": "complaint_type", "borough": "borough", "agency": "agency"}
 _SEVERITIES: Mapping[str, Severity] = {
     "opened": "warning", "reopened": "warning", "confirmed": "critical", "worsened": "critical",
@@ -77,17 +78,34 @@ def severity(event: str) -> Severity:
     return _SEVERITIES[event]
 
 
-def body(event: str, episode: KnownEpisode, links: Links, run_id: str | None) -> str:
-    """What, where, since when, how much, how sure, why, and where to look."""
+def body(
+    event: str,
+    episode: KnownEpisode,
+    links: Links,
+    run_id: str | None,
+    *,
+    parts: Sequence[KnownEpisode] = (),
+) -> str:
+    """What, where, since when, how much, how sure, why, and where to look.
+
+    Args:
+        event: What happened.
+        episode: To which episode.
+        links: Where to look.
+        run_id: The run that brought the news.
+        parts: Episodes of parts of its series that it happened to as well, most severe first.
+    """
     lines = [title(event, episode), "", f"Days: {_days(episode)}."]
     if event == "corrected":
         lines.append("The days were judged again with newer rows, and nothing of it was left.")
     else:
         lines += [_how_much(episode), *_how_sure(episode), *_contributors(episode)]
+    lines += _also(parts)
     lines += ["", f"Look: {links.episode(episode)}"]
     if run_id:
         lines.append(f"Run: {links.run(run_id)}")
-    lines.append(f"Acknowledge: nyc311 alert ack {episode.id} --by NAME")
+    these = " (these as well)" if parts else ""
+    lines.append(f"Acknowledge{these}: nyc311 alert ack {episode.id} --by NAME")
     return "\n".join(lines)
 
 
@@ -106,8 +124,13 @@ def attributes(event: str, episode: KnownEpisode) -> dict[str, str]:
 def digest_line(episode: KnownEpisode, *, is_new: bool) -> str:
     """An episode in one line."""
     new = "new: " if is_new else ""
-    amount = f"{episode.excess:+,.0f} requests" if episode.excess is not None else "no figures"
-    return f"{new}{in_words(episode.series)}: {amount} since {_day(episode.start)}"
+    return f"{new}{in_words(episode.series)}: {amount(episode)}"
+
+
+def amount(episode: KnownEpisode) -> str:
+    """How much above or below what was expected, and since when."""
+    much = f"{episode.excess:+,.0f} requests" if episode.excess is not None else "no figures"
+    return f"{much} since {_day(episode.start)}"
 
 
 def _days(episode: KnownEpisode) -> str:
@@ -132,6 +155,21 @@ def _how_much(episode: KnownEpisode) -> str:
     text = f"How much: {actual:,.0f} requests where {episode.expected:,.0f} were expected, "
     text += f"{abs(episode.excess):,.0f} {side}"
     return text + (f", {actual / episode.expected:,.1f} times." if episode.expected >= 1 else ".")
+
+
+def _also(parts: Sequence[KnownEpisode]) -> Sequence[str]:
+    if not parts:
+        return []
+    named = [
+        (
+            f"{in_words(each.series)} ({each.excess:+,.0f})"
+            if each.excess is not None
+            else in_words(each.series)
+        )
+        for each in parts[:_MOST_PARTS]
+    ]
+    more = f" and {len(parts) - _MOST_PARTS} more" if len(parts) > _MOST_PARTS else ""
+    return [f"Also: {', '.join(named)}{more}."]
 
 
 def _how_sure(episode: KnownEpisode) -> Sequence[str]:

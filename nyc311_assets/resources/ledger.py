@@ -116,6 +116,9 @@ class Ledger:
     ) -> list[Alert]:
         """Say that somebody is at it: its episode stays quiet until it worsens.
 
+        What an alert told along with its own is meant as well: whoever answers a message has read
+        all of it.
+
         Args:
             name: An alert's id, or that of the episode or run that it is about.
             by: Who.
@@ -123,7 +126,7 @@ class Ledger:
             note: What they say.
 
         Returns:
-            All alerts on the same subject, as they are now.
+            All alerts on the same subjects, as they are now.
 
         Raises:
             UnknownAlert: There is none.
@@ -204,7 +207,7 @@ class Ledger:
 
     def _say(self, name: str, said: Callable[[Alert], Alert], note: str | None) -> list[Alert]:
         def change(alerts: Sequence[Alert]) -> Iterable[Alert]:
-            subjects = {each.subject for each in alerts if name in (each.alert_id, each.subject)}
+            subjects = _meant(alerts, name)
             if not subjects:
                 raise _unknown(name)
             excess = {each: newest_excess(self._lakehouse_url, each) for each in subjects}
@@ -214,6 +217,14 @@ class Ledger:
                     yield replace(said(each), noted_excess=noted, note=note or each.note)
 
         return self.transact(change)
+
+
+def _meant(alerts: Sequence[Alert], name: str) -> set[str]:
+    """Subjects of the alerts of this name, and of those that they told along with their own."""
+    meant = {each.alert_id for each in alerts if name in (each.alert_id, each.subject)}
+    while told := {each.alert_id for each in alerts if each.told_by in meant} - meant:
+        meant |= told
+    return {each.subject for each in alerts if each.alert_id in meant}
 
 
 def _unknown(name: str) -> UnknownAlert:

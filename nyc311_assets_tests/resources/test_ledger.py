@@ -79,6 +79,27 @@ def test_people_s_words_stand_on_all_alerts_of_the_subject(lakehouse: str) -> No
         ledger.acknowledge("nonsense", by="Ada", now=NOW)
 
 
+def test_an_answer_to_a_message_is_for_all_that_it_told(lakehouse: str) -> None:
+    ledger = Ledger(lakehouse)
+    write_episodes(lakehouse, [episode(f"e{n}", excess=float(n)) for n in range(5)])
+    wave, whole, part, later, other = (
+        alert("wave", "wave"),
+        replace(alert("whole", "e1"), outcome="folded", told_by="wave"),
+        replace(alert("part", "e2"), outcome="folded", told_by="whole"),
+        alert("later", "e2"),
+        alert("other", "e3"),
+    )
+    ledger.add(lambda _: [wave, whole, part, later, other], [])
+    ledger.mute("e2", until=date(2026, 3, 20))
+    ledger.acknowledge("wave", by="Ada", now=NOW)
+    said = {each.alert_id: each for each in ledger.read()}
+    assert {name for name, each in said.items() if each.acknowledged_by} == {
+        "wave", "whole", "part", "later",
+    }  # fmt: skip
+    assert {name for name, each in said.items() if each.muted_until} == {"part", "later"}
+    assert said["part"].noted_excess == 2.0
+
+
 def test_a_dead_letter_is_due_again_wherever_it_is_lacking(lakehouse: str) -> None:
     ledger = Ledger(lakehouse)
     sent, dead = Delivery("sent", 1, None, NOW), Delivery("dead", 48, "500", NOW)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from nyc311_assets.automation.alerts.families import in_families
 from nyc311_assets.resources import episode_messages as messages
 from nyc311_assets.resources.episode_messages import Links
 from nyc311_assets.resources.ledger_episodes import Episodes, KnownEpisode
@@ -14,8 +15,9 @@ from nyc311_assets.resources.standing import has_grown, is_quiet
 
 # In the order in which they happen; when several are due at once, the last one tells them all.
 EVENTS = ("opened", "reopened", "confirmed", "worsened", "closed", "corrected")
-# More messages of one kind than this at once become one.
-MOST_SINGLE_MESSAGES = 10
+# More messages of one kind than this at once become one, with so many lines.
+MOST_SINGLE_MESSAGES = 4
+MOST_LINES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ def decide(episodes: Episodes, alerts: Sequence[Alert], present: Present) -> lis
 
     An episode is told when it opens, when it is confirmed and when it closes, each once; again
     when it opens anew after it was told to be over. One that was told and is withdrawn gets one
-    correction. What happened since the last look is told in one message, that of the last event.
+    correction. What happened since the last look is told in one message, that of the last event,
+    and what happened to a type and to parts of it at once is one message too, see `in_families`.
     One that became part of another hands on what was told of it, and its acknowledgements.
 
     Quiet stays an episode whose newest alert was acknowledged, muted or marked false, until its
@@ -79,7 +82,7 @@ def decide(episodes: Episodes, alerts: Sequence[Alert], present: Present) -> lis
             (episode, alert)
             for alert in _of_episode(episode, own, family, present, episodes.written_at)
         ]
-    return _in_waves(found, present)
+    return _in_waves(in_families(found, present.links, present.run_id), present)
 
 
 def _families(merged: Mapping[str, str | None]) -> dict[str, set[str]]:
@@ -208,15 +211,19 @@ def _in_waves(found: Sequence[tuple[KnownEpisode, Alert]], present: Present) -> 
 
 def _wave(kind: str, sent: Iterable[tuple[KnownEpisode, Alert]], present: Present) -> Alert:
     ranked = sorted(sent, key=lambda each: (-(each[0].severity or 0), each[1].alert_id))
-    first = ranked[:MOST_SINGLE_MESSAGES]
+    first = ranked[:MOST_LINES]
     name = alert_id("wave", kind, *sorted(alert.alert_id for _, alert in ranked))
     lines = [
-        *(f"- {alert.title} [{episode.id}]" for episode, alert in first),
+        *(
+            f"- {alert.title}, {messages.amount(episode)} [{episode.id}]"
+            for episode, alert in first
+        ),
         f"- and {len(ranked) - len(first):,} more" if len(ranked) > len(first) else "",
         f"Look: {present.links.dashboard_url}",
     ]
     if present.run_id:
         lines.append(f"Run: {present.links.run(present.run_id)}")
+    lines.append(f"Acknowledge all of these: nyc311 alert ack {name} --by NAME")
     return Alert(
         alert_id=name,
         kind="wave",

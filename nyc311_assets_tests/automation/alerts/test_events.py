@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nyc311_assets.automation.alerts.events import (
+    MOST_LINES,
     MOST_SINGLE_MESSAGES,
     Present,
     decide,
@@ -168,7 +169,7 @@ def test_an_older_version_of_the_table_takes_nothing_back() -> None:
 
 
 def test_many_at_once_are_one_message_with_the_most_severe() -> None:
-    many = [episode(f"e{n}", severity=float(n)) for n in range(MOST_SINGLE_MESSAGES + 1)]
+    many = [episode(f"e{n}", severity=float(n)) for n in range(MOST_LINES + 1)]
     book = Book()
     told = Counter(book.look(*many))
     assert told == {("opened", "folded"): len(many), ("wave", "send"): 1}
@@ -177,9 +178,69 @@ def test_many_at_once_are_one_message_with_the_most_severe() -> None:
     assert wave.title == "11 episodes opened at once"
     assert "[e10]" in wave.body.splitlines()[0]
     assert "[e0]" not in wave.body
+    assert f"nyc311 alert ack {wave.alert_id} --by NAME" in wave.body
     assert {each.told_by for each in book.alerts[:-1]} == {wave.alert_id}
-    few = Counter(Book().look(*many[:-1]))
+    few = Counter(Book().look(*many[:MOST_SINGLE_MESSAGES]))
     assert few == {("opened", "send"): MOST_SINGLE_MESSAGES}
+
+
+STORM = {
+    "whole": "type: Damaged Tree",
+    "queens": "type: Damaged Tree | borough: QUEENS",
+    "leaf": "type: Damaged Tree | borough: QUEENS | agency: DPR",
+    "parks": "agency: DPR",
+    "noise": "type: Noise | borough: QUEENS",
+}
+
+
+def test_a_type_and_its_parts_are_one_message_and_other_causes_are_their_own() -> None:
+    storm = [
+        episode(name, series=series, severity=30.0 if name == "queens" else 20.0)
+        for name, series in STORM.items()
+    ]
+    book = Book()
+    assert Counter(book.look(*storm)) == {("opened", "send"): 3, ("opened", "folded"): 2}
+    alerts = {each.subject: each for each in book.alerts}
+    teller = alerts["whole"]
+    assert {each.told_by for each in book.alerts if each.outcome == "folded"} == {teller.alert_id}
+    assert (
+        "Also: Damaged Tree in QUEENS (+834), Damaged Tree in QUEENS (DPR) (+834)." in teller.body
+    )
+    assert "Acknowledge (these as well): nyc311 alert ack whole --by NAME" in teller.body
+    assert "Also" not in alerts["parks"].body
+    assert book.look(*storm) == []
+    # It goes on in one part alone: that is news.
+    assert book.look(*(replace(each, tier="confirmed") for each in storm[1:2])) == [
+        ("confirmed", "send")
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"direction": -1, "excess": -100.0},
+        {"start": TODAY - timedelta(days=5), "peak": TODAY - timedelta(days=5),
+         "end": TODAY - timedelta(days=5)},
+        {"series": "type: Dead Tree | borough: QUEENS"},
+        {"series": "type: Damaged Tree"},
+    ],
+)  # fmt: skip
+def test_what_went_the_other_way_at_another_time_or_elsewhere_is_told_by_itself(
+    other: dict[str, object],
+) -> None:
+    whole = episode("whole", series=STORM["whole"])
+    part = episode("part", **{"series": STORM["queens"], **other})
+    assert Book().look(whole, part) == [("opened", "send"), ("opened", "send")]
+
+
+def test_a_part_whose_whole_is_quiet_speaks_for_itself() -> None:
+    book = Book()
+    whole, part = (episode(name, series=STORM[name]) for name in ("whole", "queens"))
+    book.look(whole)
+    book.say(acknowledged_at=NOON)
+    assert book.look(replace(whole, state="closed"), part) == [
+        ("opened", "send"), ("closed", "quiet"),
+    ]  # fmt: skip
 
 
 STAGES: tuple[dict[str, str], ...] = ({}, CONFIRMED, {**CONFIRMED, **CLOSED})
@@ -208,10 +269,14 @@ def test_any_order_and_repetition_of_news_tells_each_event_exactly_once(
     stage = dict.fromkeys(names, 2)
     book.look(*seen())
     book.look(*seen())
-    events = Counter((each.subject, each.kind) for each in book.alerts)
+    events = Counter((each.subject, each.kind) for each in book.alerts if each.kind != "wave")
     assert events == {(n, kind): 1 for n in names for kind in ("opened", "confirmed", "closed")}
-    tellers = {each.alert_id for each in book.alerts if each.outcome == "send"}
-    assert all(each.outcome == "send" or each.told_by in tellers for each in book.alerts)
+    by_id = {each.alert_id: each for each in book.alerts}
+    for each in book.alerts:
+        teller = each
+        while teller.outcome == "folded":
+            teller = by_id[teller.told_by or ""]
+        assert teller.outcome == "send"
 
 
 def test_a_message_says_what_where_since_when_how_much_how_sure_why_and_where_to_look() -> None:
