@@ -13,7 +13,7 @@ from deltalake.exceptions import CommitFailedError
 
 from nyc311_assets.pipeline.contracts import ALERTS
 from nyc311_assets.resources.delta_tables import create_table, open_table, read_rows, table_url
-from nyc311_assets.resources.ledger_episodes import newest_excess
+from nyc311_assets.resources.ledger_episodes import newest_peak_excess
 from nyc311_assets.resources.ledger_rows import Alert, Delivery, from_row, to_row
 from nyc311_assets.resources.storage_errors import storage_calls
 
@@ -210,7 +210,7 @@ class Ledger:
             subjects = _meant(alerts, name)
             if not subjects:
                 raise _unknown(name)
-            excess = {each: newest_excess(self._lakehouse_url, each) for each in subjects}
+            excess = {each: newest_peak_excess(self._lakehouse_url, each) for each in subjects}
             for each in alerts:
                 if each.subject in subjects:
                     noted = excess[each.subject]

@@ -13,7 +13,7 @@ from nyc311_assets.resources.delta_tables import open_table, read_rows, table_ur
 
 _NAMES = (
     "id", "series", "direction", "start", "peak", "end", "days", "excess", "expected", "severity",
-    "tier", "peak_z", "peak_q_value", "contributors", "state", "merged_into", "judged_through",
+    "tier", "peak_actual", "peak_expected", "peak_z", "peak_q_value", "contributors", "state", "merged_into", "judged_through",
 )  # fmt: skip
 
 
@@ -32,12 +32,21 @@ class KnownEpisode:
     expected: float | None
     severity: float | None
     tier: str
+    peak_actual: float | None
+    peak_expected: float | None
     peak_z: float | None
     peak_q_value: float | None
     contributors: str | None
     state: str
     merged_into: str | None
     judged_through: date | None
+
+    @property
+    def peak_excess(self) -> float | None:
+        """Requests above what was expected on the day of its peak, below it negative."""
+        if self.peak_actual is None or self.peak_expected is None:
+            return None
+        return self.peak_actual - self.peak_expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +72,12 @@ def read_episodes(lakehouse_url: str) -> Episodes | None:
     return Episodes(rows, datetime.fromtimestamp(written / 1000, UTC))
 
 
-def newest_excess(lakehouse_url: str, episode: str) -> float | None:
-    """An episode's present excess; None if there is no such episode."""
+def newest_peak_excess(lakehouse_url: str, episode: str) -> float | None:
+    """An episode's excess on the day of its peak, as of now; None if there is no such episode."""
     if not episode.replace("-", "").isalnum() or (table := _table(lakehouse_url)) is None:
         return None
-    answer = (
-        QueryBuilder()
-        .register("t", table)
-        .execute(f"SELECT excess FROM t WHERE id = '{episode}'")  # noqa: S608 # letters and digits
-    )
+    query = f"SELECT peak_actual - peak_expected FROM t WHERE id = '{episode}'"  # noqa: S608 # letters and digits
+    answer = QueryBuilder().register("t", table).execute(query)
     values = pa.table(answer.read_all()).column(0).to_pylist()
     return None if not values else values[0]
 

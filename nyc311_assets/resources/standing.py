@@ -13,7 +13,8 @@ from nyc311_assets.resources.ledger import Ledger
 from nyc311_assets.resources.ledger_episodes import KnownEpisode
 from nyc311_assets.resources.ledger_rows import Alert, alert_id
 
-# Excess since somebody said something, at which it is worse.
+# Excess of the peak over that when somebody said something, at which it is worse. That of all days
+# would grow by half as soon as a second day comes, and a storm that goes on is no news.
 WORSE_RATIO = 1.5
 
 Response = Literal["acknowledge", "mark_false"]
@@ -28,7 +29,7 @@ class Said:
         acknowledged_at: Since when.
         marked_false_by: Who said that it is a false alarm.
         marked_false_at: When.
-        noted_excess: The episode's excess then.
+        noted_excess: The excess of the episode's peak then.
         note: What they said.
     """
 
@@ -57,13 +58,14 @@ def is_quiet(alert: Alert, today: date) -> bool:
     return bool(alert.acknowledged_at or alert.marked_false_at or alert.is_muted(today))
 
 
-def has_grown(excess: float | None, noted_excess: float | None) -> bool:
+def has_grown(episode: KnownEpisode, noted_excess: float | None) -> bool:
     """Whether an episode is so much worse than when somebody noted it that they hear of it again.
 
     Args:
-        excess: Its excess now, requests.
-        noted_excess: Its excess then.
+        episode: The episode as it is now.
+        noted_excess: The excess of its peak then, requests.
     """
+    excess = episode.peak_excess
     if noted_excess is None or excess is None:
         return False
     return abs(excess) >= WORSE_RATIO * abs(noted_excess) > 0
@@ -125,7 +127,7 @@ def respond(
             raise ChangedMeanwhile(said)
         mine = [each for each in alerts if each.subject == episode.id]
         for each in mine or [_unheard(episode, now, links)]:
-            noted = replace(each, noted_excess=episode.excess, note=note or each.note)
+            noted = replace(each, noted_excess=episode.peak_excess, note=note or each.note)
             yield (
                 replace(noted, acknowledged_by=by, acknowledged_at=now)
                 if response == "acknowledge"

@@ -49,7 +49,7 @@ def decide(episodes: Episodes, alerts: Sequence[Alert], present: Present) -> lis
     One that became part of another hands on what was told of it, and its acknowledgements.
 
     Quiet stays an episode whose newest alert was acknowledged, muted or marked false, until its
-    tier rises or its excess has grown by half since.
+    tier rises or the excess of its peak has grown by half since.
 
     Args:
         episodes: As one version of the table has them. What an alert of a newer version was made
@@ -108,12 +108,7 @@ def _of_episode(
     said = newest or next(reversed(family), None)
     events = _events(episode, own or family, family)
     is_open = episode.state == "open"
-    if (
-        is_open
-        and said
-        and is_quiet(said, present.today)
-        and has_grown(episode.excess, said.noted_excess)
-    ):
+    if is_open and said and is_quiet(said, present.today) and has_grown(episode, said.noted_excess):
         events.append("worsened")
     if not events or ("corrected" in events and newest is None):
         return

@@ -27,16 +27,12 @@ class Entry:
         episode: The episode.
         reasons: Rules that held.
         longest_run: Most days in a row outside the band.
-        peak_actual: Requests on the day of its peak.
-        peak_expected: Requests expected on it.
         said: What people said of it.
     """
 
     episode: KnownEpisode
     reasons: Sequence[str]
     longest_run: int
-    peak_actual: float | None
-    peak_expected: float | None
     said: Said
 
     @property
@@ -70,7 +66,7 @@ class Entry:
     @property
     def is_worse(self) -> bool:
         """Whether it has grown so much since it was noted that the note no longer holds."""
-        return has_grown(self.episode.excess, self.said.noted_excess)
+        return has_grown(self.episode, self.said.noted_excess)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +172,5 @@ def _entry(row: Mapping[str, Any], alerts: Sequence[Alert]) -> Entry:
         episode,
         tuple(row["reasons"].split("+")),
         row["longest_run"],
-        row["peak_actual"],
-        row["peak_expected"],
         said_of(episode.id, alerts),
     )

@@ -24,10 +24,10 @@ def why(entry: Entry) -> Sequence[str]:
     """Why it is flagged: each rule that held, and the day of the peak."""
     episode = entry.episode
     told = [_RULES.get(each, each) for each in entry.reasons]
-    if entry.peak_actual is not None and entry.peak_expected is not None:
+    if episode.peak_actual is not None and episode.peak_expected is not None:
         told.append(
-            f"most on {day_words(episode.peak)}: {entry.peak_actual:,.0f} requests where "
-            f"{entry.peak_expected:,.0f} were expected"
+            f"most on {day_words(episode.peak)}: {episode.peak_actual:,.0f} requests where "
+            f"{episode.peak_expected:,.0f} were expected"
         )
     if entry.longest_run > 1:
         told.append(f"{entry.longest_run} days in a row outside the band at most")

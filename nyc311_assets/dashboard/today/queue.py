@@ -129,8 +129,8 @@ def _dialog(entry: Entry) -> None:
         f"**{escaped(problem)}**, {where}: {_figures(entry)} since {day_words(entry.episode.start)}"
     )
     st.caption(
-        "Acknowledged or false, it sends no more messages until it is confirmed or its excess has "
-        "grown by half."
+        "Acknowledged or false, it sends no more messages until it is confirmed or a day is half as "
+        "much again above what was expected as its worst one."
     )
     known = signin.name()
     with st.form("respond"):

@@ -38,7 +38,9 @@ ALERTS = TableContract(
         ),
         Column("acknowledged_by", "STRING", "Who said to be at it"),
         Column("acknowledged_at", "TIMESTAMP", "When, UTC"),
-        Column("noted_excess", "DOUBLE", "The episode's excess when somebody last said something"),
+        Column(
+            "noted_excess", "DOUBLE", "The excess of its peak when somebody last said something"
+        ),
         Column("muted_until", "DATE", "Quiet through this New York day"),
         Column("marked_false_by", "STRING", "Who said that it is a false alarm"),
         Column("marked_false_at", "TIMESTAMP", "When, UTC"),

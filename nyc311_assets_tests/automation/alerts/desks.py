@@ -24,6 +24,7 @@ _TYPES = {"DATE": pa.date32(), "INT": pa.int32(), "DOUBLE": pa.float64(), "STRIN
 
 def episode(name: str = "e1", **changes: object) -> KnownEpisode:
     """An open episode on watch that began two days ago."""
+    excess = changes.get("excess", 834.0)
     base = KnownEpisode(
         id=name,
         series="type: Illegal Parking | borough: BRONX",
@@ -33,6 +34,9 @@ def episode(name: str = "e1", **changes: object) -> KnownEpisode:
         end=TODAY - timedelta(days=1),
         days=2,
         excess=834.0,
+        # Of the first day alone, unless a test says otherwise.
+        peak_actual=None if excess is None else 400.0 + float(str(excess)),
+        peak_expected=400.0,
         expected=400.0,
         severity=20.0,
         tier="watch",

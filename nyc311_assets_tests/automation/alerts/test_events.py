@@ -120,8 +120,17 @@ def test_a_drop_worsens_downward() -> None:
     drop = episode(direction=-1, excess=-834.0)
     book.look(drop)
     book.alerts = [replace(each, acknowledged_at=NOON, noted_excess=-834.0) for each in book.alerts]
-    assert book.look(replace(drop, excess=-600.0)) == []
-    assert book.look(replace(drop, excess=-1300.0)) == [("worsened", "send")]
+    assert book.look(episode(direction=-1, excess=-600.0)) == []
+    assert book.look(episode(direction=-1, excess=-1300.0)) == [("worsened", "send")]
+
+
+def test_a_storm_that_goes_on_without_a_worse_day_is_no_news() -> None:
+    book = Book()
+    book.look(episode())
+    book.say(acknowledged_at=NOON)
+    on_and_on = replace(episode(), excess=3 * 834.0, days=5)
+    assert book.look(on_and_on) == []
+    assert book.look(replace(on_and_on, peak_actual=400.0 + 1.5 * 834.0)) == [("worsened", "send")]
 
 
 def test_a_withdrawn_episode_that_was_told_gets_one_correction_and_others_none() -> None:
