@@ -29,19 +29,21 @@ def in_families(found: Sequence[Told], links: Links, run_id: str | None) -> list
     Returns:
         The same alerts in the same order; those of parts are folded, those of wholes name them.
     """
-    wholes: dict[str, Told] = {}
+    sent = [each for each in found if each[1].outcome == "send"]
+    # What is part of something itself tells nothing: who reads of the whole would not hear of it.
+    wholes = [each for each in sent if not any(_tells(other, each) for other in sent)]
+    tellers: dict[str, str] = {}
     parts: dict[str, list[KnownEpisode]] = defaultdict(list)
-    for part, alert in found:
-        if alert.outcome == "send":
-            above = [each for each in found if _tells(each, (part, alert))]
-            if above:
-                whole = min(above, key=lambda each: (_width(each[0]), each[1].alert_id))
-                wholes[alert.alert_id] = whole
-                parts[whole[1].alert_id].append(part)
+    for part, alert in sent:
+        above = [each for each in wholes if _tells(each, (part, alert))]
+        if above:
+            whole = min(above, key=lambda each: (_width(each[0]), each[1].alert_id))
+            tellers[alert.alert_id] = whole[1].alert_id
+            parts[whole[1].alert_id].append(part)
     told: list[Told] = []
     for episode, alert in found:
-        if alert.alert_id in wholes:
-            teller = wholes[alert.alert_id][1].alert_id
+        if alert.alert_id in tellers:
+            teller = tellers[alert.alert_id]
             told.append((episode, replace(alert, outcome="folded", told_by=teller)))
         elif alert.alert_id in parts:
             ranked = sorted(
@@ -58,8 +60,7 @@ def _tells(whole: Told, part: Told) -> bool:
     (above, teller), (below, alert) = whole, part
     own, wider = messages.parts_of(below.series), messages.parts_of(above.series)
     return (
-        teller.outcome == "send"
-        and teller.kind == alert.kind
+        teller.kind == alert.kind
         and above.direction == below.direction
         and above.start <= below.end
         and below.start <= above.end

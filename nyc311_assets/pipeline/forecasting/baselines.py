@@ -15,7 +15,7 @@ from nyc311_assets.pipeline.forecasting.windows import row_median
 SEASONAL_NAIVE = "seasonal naive"
 WEEKDAY_MEAN = "4-week weekday mean"
 WINDOW_DAYS = 90
-WEEKS = 4
+_WEEKS = 4
 LEVEL = 0.95
 
 
@@ -51,13 +51,13 @@ def weekday_mean(panel: Panel, horizon: int) -> Baseline:
     The spread of the differences over seven days is that of two days: a forecast from the mean of
     four has √(5/8) of it.
     """
-    weeks = _weeks(panel)[:, -WEEKS:]
+    weeks = _weeks(panel)[:, -_WEEKS:]
     known = (~np.isnan(weeks)).sum(axis=1)
     mean = np.divide(
         np.nansum(weeks, axis=1), known, out=np.full(known.shape, np.nan), where=known > 0
     )
     point = _fallback(mean, panel)[:, np.arange(horizon) % WEEK]
-    spread = _spread(panel)[:, None] * np.sqrt((1 + 1 / WEEKS) / 2)
+    spread = _spread(panel)[:, None] * np.sqrt((1 + 1 / _WEEKS) / 2)
     return _with_band(point, np.repeat(spread, horizon, axis=1))
 
 

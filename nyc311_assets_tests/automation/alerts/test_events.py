@@ -242,6 +242,17 @@ def test_what_went_the_other_way_at_another_time_or_elsewhere_is_told_by_itself(
     assert Book().look(whole, part) == [("opened", "send"), ("opened", "send")]
 
 
+def test_no_part_is_hidden_behind_one_that_is_told_by_another() -> None:
+    first, second, third = (TODAY - timedelta(days=age) for age in (6, 4, 1))
+    whole = episode("whole", series=STORM["whole"], start=first, peak=first, end=second)
+    between = episode("between", series=STORM["queens"], start=second, peak=second, end=third)
+    leaf = episode("leaf", series=STORM["leaf"], start=third, peak=third, end=third)
+    book = Book()
+    book.look(whole, between, leaf)
+    outcomes = {each.subject: each.outcome for each in book.alerts}
+    assert outcomes == {"whole": "send", "between": "folded", "leaf": "send"}
+
+
 def test_a_part_whose_whole_is_quiet_speaks_for_itself() -> None:
     book = Book()
     whole, part = (episode(name, series=STORM[name]) for name in ("whole", "queens"))
