@@ -13,7 +13,8 @@ from nyc311_assets.resources.delta_tables import open_table, read_rows, table_ur
 
 _NAMES = (
     "id", "series", "direction", "start", "peak", "end", "days", "excess", "expected", "severity",
-    "tier", "peak_actual", "peak_expected", "peak_z", "peak_q_value", "contributors", "state", "merged_into", "judged_through",
+    "tier", "peak_actual", "peak_expected", "peak_z", "peak_q_value", "contributors", "state",
+    "merged_into", "judged_through",
 )  # fmt: skip
 
 

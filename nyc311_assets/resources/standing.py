@@ -16,6 +16,8 @@ from nyc311_assets.resources.ledger_rows import Alert, alert_id
 # Excess of the peak over that when somebody said something, at which it is worse. That of all days
 # would grow by half as soon as a second day comes, and a storm that goes on is no news.
 WORSE_RATIO = 1.5
+# Less than this more is nothing, of however few.
+LEAST_WORSE_REQUESTS = 10.0
 
 Response = Literal["acknowledge", "mark_false"]
 
@@ -68,7 +70,8 @@ def has_grown(episode: KnownEpisode, noted_excess: float | None) -> bool:
     excess = episode.peak_excess
     if noted_excess is None or excess is None:
         return False
-    return abs(excess) >= WORSE_RATIO * abs(noted_excess) > 0
+    grown = abs(excess) - abs(noted_excess)
+    return grown >= max((WORSE_RATIO - 1) * abs(noted_excess), LEAST_WORSE_REQUESTS)
 
 
 def said_of(subject: str, alerts: Iterable[Alert]) -> Said:

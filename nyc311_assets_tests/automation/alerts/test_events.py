@@ -133,6 +133,15 @@ def test_a_storm_that_goes_on_without_a_worse_day_is_no_news() -> None:
     assert book.look(replace(on_and_on, peak_actual=400.0 + 1.5 * 834.0)) == [("worsened", "send")]
 
 
+def test_few_requests_more_are_no_news() -> None:
+    book = Book()
+    small = episode(excess=12.0)
+    book.look(small)
+    book.alerts = [replace(each, acknowledged_at=NOON, noted_excess=12.0) for each in book.alerts]
+    assert book.look(episode(excess=21.9)) == []
+    assert book.look(episode(excess=22.0)) == [("worsened", "send")]
+
+
 def test_a_withdrawn_episode_that_was_told_gets_one_correction_and_others_none() -> None:
     book = Book()
     gone = episode(state="withdrawn")
