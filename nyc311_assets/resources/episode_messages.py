@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from nyc311_assets.resources.ledger_episodes import KnownEpisode
 from nyc311_assets.resources.ledger_rows import Severity
 
+# A message with a list has no more lines than this.
+MOST_LINES = 10
 _MOST_CONTRIBUTORS = 3
 _MOST_PARTS = 5
 _NAMES = {"type": "complaint_type", "borough": "borough", "agency": "agency"}
@@ -125,6 +127,11 @@ def digest_line(episode: KnownEpisode, *, is_new: bool) -> str:
     """An episode in one line."""
     new = "new: " if is_new else ""
     return f"{new}{in_words(episode.series)}: {amount(episode)}"
+
+
+def by_severity(episodes: Iterable[KnownEpisode]) -> list[KnownEpisode]:
+    """The episodes in the order in which lists name them: the most severe first."""
+    return sorted(episodes, key=lambda each: (-(each.severity or 0), each.id))
 
 
 def amount(episode: KnownEpisode) -> str:

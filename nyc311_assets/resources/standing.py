@@ -16,7 +16,7 @@ from nyc311_assets.resources.ledger_rows import Alert, alert_id
 # Excess of the peak over that when somebody said something, at which it is worse. That of all days
 # would grow by half as soon as a second day comes, and a storm that goes on is no news.
 WORSE_RATIO = 1.5
-# Less than this more is nothing, of however few.
+# Fewer requests more are no worse, however small the excess was.
 LEAST_WORSE_REQUESTS = 10.0
 
 Response = Literal["acknowledge", "mark_false"]

@@ -8,14 +8,13 @@ from datetime import datetime
 import dagster as dg
 
 from nyc311_assets.automation.alerts.ticks import AlertDesk, Decide
-from nyc311_assets.resources.episode_messages import digest_line
+from nyc311_assets.resources.episode_messages import MOST_LINES, by_severity, digest_line
 from nyc311_assets.resources.ledger_episodes import KnownEpisode, read_episodes
 from nyc311_assets.resources.ledger_rows import Alert, alert_id
 
 DIGEST = "watch_digest"
 # After the nightly run. The hour that is skipped or comes twice when the clocks change is earlier.
 DIGEST_HOUR = 7
-MOST_LINES = 10
 INTERVAL_SECONDS = 300
 
 
@@ -77,7 +76,7 @@ def decide_digest(desk: AlertDesk) -> Decide | None:
 
 def _digest(desk: AlertDesk, shown: Sequence[KnownEpisode], told: set[str], now: datetime) -> Alert:
     today = desk.today.isoformat()
-    ranked = sorted(shown, key=lambda each: (-(each.severity or 0), each.id))
+    ranked = by_severity(shown)
     lines = [
         f"{place}. {digest_line(each, is_new=each.id not in told)}"
         for place, each in enumerate(ranked[:MOST_LINES], start=1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from nyc311_assets.automation.alerts.families import in_families
+from nyc311_assets.automation.alerts.families import Told, in_families
 from nyc311_assets.resources import episode_messages as messages
 from nyc311_assets.resources.episode_messages import Links
 from nyc311_assets.resources.ledger_episodes import Episodes, KnownEpisode
@@ -15,9 +15,8 @@ from nyc311_assets.resources.standing import has_grown, is_quiet
 
 # In the order in which they happen; when several are due at once, the last one tells them all.
 EVENTS = ("opened", "reopened", "confirmed", "worsened", "closed", "corrected")
-# More messages of one kind than this at once become one, with so many lines.
+# More messages of one kind than this at once become one.
 MOST_SINGLE_MESSAGES = 4
-MOST_LINES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def decide(episodes: Episodes, alerts: Sequence[Alert], present: Present) -> lis
     One that became part of another hands on what was told of it, and its acknowledgements.
 
     Quiet stays an episode whose newest alert was acknowledged, muted or marked false, until its
-    tier rises or the excess of its peak has grown by half since.
+    tier rises or the excess of its peak has grown, see `has_grown`.
 
     Args:
         episodes: As one version of the table has them. What an alert of a newer version was made
@@ -66,7 +65,7 @@ def decide(episodes: Episodes, alerts: Sequence[Alert], present: Present) -> lis
             by_subject.setdefault(alert.subject, []).append(alert)
     merged = {each.id: each.merged_into for each in episodes.rows if each.state == "withdrawn"}
     families = _families(merged)
-    found: list[tuple[KnownEpisode, Alert]] = []
+    found: list[Told] = []
     for episode in episodes.rows:
         if episode.state == "withdrawn" and episode.merged_into:
             continue
@@ -182,7 +181,7 @@ def _identity(episode: KnownEpisode, event: str, own: Sequence[Alert], said: Ale
     return alert_id(episode.id, event, *([str(number)] if number > 1 else []))
 
 
-def _in_waves(found: Sequence[tuple[KnownEpisode, Alert]], present: Present) -> list[Alert]:
+def _in_waves(found: Sequence[Told], present: Present) -> list[Alert]:
     """Put many messages of one kind into one that lists the most severe."""
     alerts: list[Alert] = []
     for kind in EVENTS:
@@ -204,9 +203,9 @@ def _in_waves(found: Sequence[tuple[KnownEpisode, Alert]], present: Present) -> 
     return alerts
 
 
-def _wave(kind: str, sent: Iterable[tuple[KnownEpisode, Alert]], present: Present) -> Alert:
+def _wave(kind: str, sent: Iterable[Told], present: Present) -> Alert:
     ranked = sorted(sent, key=lambda each: (-(each[0].severity or 0), each[1].alert_id))
-    first = ranked[:MOST_LINES]
+    first = ranked[: messages.MOST_LINES]
     name = alert_id("wave", kind, *sorted(alert.alert_id for _, alert in ranked))
     lines = [
         *(

@@ -46,9 +46,7 @@ def in_families(found: Sequence[Told], links: Links, run_id: str | None) -> list
             teller = tellers[alert.alert_id]
             told.append((episode, replace(alert, outcome="folded", told_by=teller)))
         elif alert.alert_id in parts:
-            ranked = sorted(
-                parts[alert.alert_id], key=lambda each: (-(each.severity or 0), each.id)
-            )
+            ranked = messages.by_severity(parts[alert.alert_id])
             body = messages.body(alert.kind, episode, links, run_id, parts=ranked)
             told.append((episode, replace(alert, body=body)))
         else:

@@ -34,6 +34,7 @@ class Origins:
     lakehouse: Lakehouse
     holidays: Mapping[date, str]
     past: PastForecasts
+    # With those that `past` has dropped by now: it keeps the newest only.
     _there: set[date] = field(init=False)
     _unwritten: set[date] = field(init=False, default_factory=set)
 
@@ -59,10 +60,8 @@ class Origins:
         Args:
             panel: Counts as they were known then.
             origin: The last origin.
-            fits: The model that serves, if there is one; one trained later is left out.
+            fits: The model that serves, if there is one; origins before its training do without.
         """
-        if fits is not None and fits.trained_on > origin:
-            fits = None
         grown = catch_up(panel, origin, self.past.until(origin), self.holidays, fits)
         added = [day for day in grown.origins if day not in self._there]
         if added:

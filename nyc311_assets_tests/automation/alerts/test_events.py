@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nyc311_assets.automation.alerts.events import (
-    MOST_LINES,
     MOST_SINGLE_MESSAGES,
     Present,
     decide,
@@ -187,7 +186,7 @@ def test_an_older_version_of_the_table_takes_nothing_back() -> None:
 
 
 def test_many_at_once_are_one_message_with_the_most_severe() -> None:
-    many = [episode(f"e{n}", severity=float(n)) for n in range(MOST_LINES + 1)]
+    many = [episode(f"e{n}", severity=float(n)) for n in range(messages.MOST_LINES + 1)]
     book = Book()
     told = Counter(book.look(*many))
     assert told == {("opened", "folded"): len(many), ("wave", "send"): 1}
