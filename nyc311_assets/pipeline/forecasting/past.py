@@ -36,11 +36,14 @@ class PastForecasts:
     origins: tuple[date, ...] = ()
     forecasts: Mapping[str, Floats] = field(default_factory=dict)
 
-    def extended(self, added: Mapping[date, Mapping[str, Floats]]) -> PastForecasts:
-        """These and the forecasts of other origins; the newest `KEPT_ORIGINS` of all are kept.
+    def extended(
+        self, added: Mapping[date, Mapping[str, Floats]], *, kept: int = KEPT_ORIGINS
+    ) -> PastForecasts:
+        """These and the forecasts of other origins; the newest of all are kept.
 
         Args:
             added: Origin -> model -> series x horizon.
+            kept: How many origins.
 
         Raises:
             ValueError: An origin is there already: forecasts are kept as they were issued.
@@ -54,7 +57,7 @@ class PastForecasts:
                 "Add only origins that are missing."
             )
         days = (*self.origins, *added)
-        order = np.array(sorted(range(len(days)), key=days.__getitem__)[-KEPT_ORIGINS:])
+        order = np.array(sorted(range(len(days)), key=days.__getitem__)[-kept:])
         shape = (len(self.series), self.horizon)
         nothing = np.full(shape, np.nan)
         absent = np.full((len(self.origins), *shape), np.nan)

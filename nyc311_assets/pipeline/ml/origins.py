@@ -79,12 +79,15 @@ class Origins:
     def _add(self, grown: PastForecasts, added: list[date]) -> None:
         """Keep some origins of a panel, and those of series that are in other panels only."""
         every_series = tuple(sorted({*self.past.series, *grown.series}))
+        # Origins that are there already for later days of the run must not push these out.
+        later = sum(day > grown.origins[-1] for day in self.past.origins)
         new = grown.part([grown.origins.index(day) for day in added], HORIZON).aligned(every_series)
         self.past = self.past.aligned(every_series).extended(
             {
                 day: {model: each[number] for model, each in new.forecasts.items()}
                 for number, day in enumerate(added)
-            }
+            },
+            kept=KEPT_ORIGINS + later,
         )
         self._there |= set(added)
         self._unwritten |= set(added)

@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nyc311_assets.pipeline.forecasting.candidates import LEVEL_PROFILE
+from nyc311_assets.pipeline.forecasting.issue import HORIZON
 from nyc311_assets.pipeline.forecasting.past import PastForecasts
 from nyc311_assets.pipeline.ml.origins import Origins
 from nyc311_assets.pipeline.ml.store import read_origins
@@ -36,6 +37,23 @@ def test_a_series_that_falls_silent_later_in_the_run_keeps_its_forecasts(
     assert _of(kept, first, fallen_silent) == pytest.approx(_of(before, first, fallen_silent))
     assert np.isnan(_of(kept, second, fallen_silent)).all()
     assert not np.isnan(_of(kept, second, other)).any()
+
+
+def test_a_range_that_reaches_further_back_than_what_is_there_is_written(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    panel = simulated(series=2, days=300)
+    day = panel.first_day + timedelta(days=60)
+    later = [panel.first_day + timedelta(days=ahead) for ahead in range(100, 290)]
+    there = {LEVEL_PROFILE: np.ones((len(later), 2, HORIZON))}
+    lakehouse = Lakehouse(str(tmp_path))
+    past = PastForecasts(panel.series, HORIZON, tuple(later), there)
+    origins = Origins(spark, lakehouse, {}, past)
+    made = origins.caught_up(panel.until(day), day, None)
+    origins.write()
+
+    assert read_origins(spark, lakehouse, day).origins == made.origins
+    assert set(later) < set(origins.past.origins)
 
 
 def _of(past: PastForecasts, origin: date, series: str) -> list[float]:
