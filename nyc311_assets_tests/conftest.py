@@ -15,7 +15,6 @@ from pyspark.sql import SparkSession
 
 from nyc311_assets.local.lifecycle import ensure_workspace, stop_workspace
 from nyc311_assets.local.spark import SparkServer
-from nyc311_assets.local.spark_settings import session_settings
 
 # LC_: the embedded workspace passes locale variables on to its tasks, and few others.
 _SESSION_VARIABLE = "LC_NYC311_TEST_SESSION"
@@ -24,7 +23,8 @@ _ENDING_SECONDS = 10.0
 _FOR_MANY_PLANS = "-XX:+UseSerialGC -Xmn1200m"
 # For a few rows, compiling a plan takes longer than running it.
 _FOR_FEW_ROWS = {
-    **session_settings(partitions=1),
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.adaptive.enabled": "false",
 }

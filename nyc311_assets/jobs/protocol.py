@@ -31,7 +31,6 @@ class JobConfig:
         hold_back: Whether days that repeat or double their requests are kept out of silver.
         models: Where and how models are trained.
         parameters: What else the entry is to know, as JSON values.
-        spark_settings: Settings of the job's own Spark session.
     """
 
     partition_keys: Sequence[str]
@@ -46,7 +45,6 @@ class JobConfig:
     lakehouse_location: str | None = None
     models: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    spark_settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def partitions(self) -> tuple[date, ...]:

@@ -145,8 +145,6 @@ def open_job(city: City = NEW_YORK) -> Iterator[Job]:
         spark = SparkSession.builder.getOrCreate()
         # Timestamps without a zone are the city's wall time; all others are instants.
         spark.conf.set("spark.sql.session.timeZone", "UTC")
-        for name, value in config.spark_settings.items():
-            spark.conf.set(name, value)
         job = Job(pipes, spark, city, config)
         try:
             yield job

@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from nyc311_assets.local.spark import Spark
+from nyc311_assets.local.session_pool import SessionPool
+from nyc311_assets.local.spark import USER_ID, Spark
 
 CLUSTER_ID = "local"
+_MOST_TASKS_OF_A_SESSION = 60
+_SESSION_TIMEOUT_SECONDS = 30.0
 State = Literal["PENDING", "RUNNING", "TERMINATED"]
 
 
@@ -18,11 +21,18 @@ class Attachment:
 
     Attributes:
         spark: The endpoint.
+        sessions: Its sessions, for tasks.
         lost: Set when it ended without being asked to.
     """
 
     def __init__(self, spark: Spark) -> None:
         self.spark = spark
+        self.sessions = SessionPool(
+            spark.remote,
+            USER_ID,
+            most_tasks=_MOST_TASKS_OF_A_SESSION,
+            timeout_seconds=_SESSION_TIMEOUT_SECONDS,
+        )
         self.lost = asyncio.Event()
         self.watch: asyncio.Task[None] | None = None
 

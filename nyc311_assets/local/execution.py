@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 from nyc311_assets.local.cluster import Attachment, Cluster
 from nyc311_assets.local.jars import JarsMissing
@@ -19,9 +18,9 @@ from nyc311_assets.local.requirements import LibraryMissing, check_requirements
 from nyc311_assets.local.runs import SUCCESS, LifeCycle, Outcome, Stop, TaskRun, failed
 from nyc311_assets.local.runs import now_milliseconds as now
 from nyc311_assets.local.secret_store import SecretMissing, SecretStore
-from nyc311_assets.local.slow_imports import session_ender
-from nyc311_assets.local.spark import USER_ID, SparkNotStarted
-from nyc311_assets.local.spark_remote import remote_parameters, session_remote
+from nyc311_assets.local.session_pool import Session
+from nyc311_assets.local.spark import SparkNotStarted
+from nyc311_assets.local.spark_remote import remote_parameters
 from nyc311_assets.local.task_environment import task_environment
 from nyc311_assets.local.tasks import TaskSpecification
 
@@ -40,12 +39,10 @@ class Limits:
 
     Attributes:
         stop_grace_seconds: Between asking a task to end and killing it.
-        session_timeout_seconds: For Spark to end a task's session.
         kept_runs: How many ended runs are kept, with their logs.
     """
 
     stop_grace_seconds: float = 5.0
-    session_timeout_seconds: float = 30.0
     kept_runs: int = 200
 
 
@@ -96,8 +93,8 @@ class Executor:
         attachment = await self._attach(task)
         if attachment is None:
             return _stopped(task)
-        remote = session_remote(attachment.spark.remote, str(uuid4()), USER_ID)
-        process = await self._start(task, script, remote)
+        session = await asyncio.to_thread(attachment.sessions.take)
+        process = await self._start(task, script, session.remote)
         task.executed_at = now()
         task.life_cycle = LifeCycle.RUNNING
         ended = asyncio.create_task(process.ended())
@@ -110,7 +107,7 @@ class Executor:
                 process.stop(self._limits.stop_grace_seconds)
             task.cleanup_at = now()
             succeeded = by_itself and ended.result() == 0
-            warning = await self._end_spark_session(attachment, remote, must=not succeeded)
+            warning = await self._leave_session(attachment, session, is_sound=succeeded)
             returncode = await ended
         finally:
             lost.cancel()
@@ -162,24 +159,25 @@ class Executor:
         except ProcessNotStarted as error:
             raise NotRunnable(failed("DRIVER_ERROR", "INTERNAL_ERROR", str(error))) from error
 
-    async def _end_spark_session(self, attachment: Attachment, remote: str, *, must: bool) -> str:
+    async def _leave_session(
+        self, attachment: Attachment, session: Session, *, is_sound: bool
+    ) -> str:
         """End what the task left running in Spark; return what went wrong with that.
 
         Args:
             attachment: The Spark it ran on.
-            remote: Its session.
-            must: Whether Spark itself has to end if it does not confirm that the session has.
+            session: Its session.
+            is_sound: Whether the task succeeded. If not, Spark itself has to end if it does not
+                confirm that the session has.
         """
         if attachment.lost.is_set():
             return ""
         try:
-            await asyncio.to_thread(
-                lambda: session_ender()(remote, self._limits.session_timeout_seconds)
-            )
+            await asyncio.to_thread(attachment.sessions.give_back, session, is_sound=is_sound)
         except RuntimeError as error:
             if attachment.lost.is_set():
                 return ""
-            if must and attachment.spark.is_owned:
+            if not is_sound and attachment.spark.is_owned:
                 await self._cluster.discard(attachment)
                 return f" The Spark server had to be stopped: {error}"
             return f" What it ran may still run: {error}"

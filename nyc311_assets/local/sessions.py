@@ -1,16 +1,22 @@
-"""Ends a task's session on the Spark Connect server, with everything that still runs in it.
+"""Ends a session on the Spark Connect server, with all that still runs in it, or readies it anew.
 
-A task that is killed cannot do this itself, and its queries would go on writing. What Python code
-Spark runs for them (a UDF, a data source) ends at its next batch: nobody takes it any more.
+A task that is killed cannot end its session itself, and its queries would go on writing. What
+Python code Spark runs for them (a UDF, a data source) ends at its next batch: nobody takes it any
+more.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import grpc
 from pyspark.sql.connect.proto import base_pb2 as protocol
+from pyspark.sql.connect.proto import commands_pb2 as commands
+from pyspark.sql.connect.proto import relations_pb2 as relations
 
 from nyc311_assets.local.spark_remote import DEFAULT_PORT, remote_metadata, remote_parameters
 
@@ -36,42 +42,97 @@ def end_session(remote: str, timeout_seconds: float) -> None:
     Raises:
         SessionNotEnded: Spark refused, did not answer in time, or an operation was not over.
     """
-    parameters = remote_parameters(remote)
-    session_id = parameters["session_id"]
-    user = protocol.UserContext(user_id=parameters["user_id"])
-    metadata = remote_metadata(parameters)
-    with _channel(remote, parameters) as channel:
-        interrupt = channel.unary_unary(
+    with _calls(remote, timeout_seconds) as session:
+        try:
+            if session.interrupt():
+                time.sleep(_UNWIND_SECONDS)
+            session.release()
+        except grpc.RpcError as error:
+            if not _says(error, "SESSION_CLOSED", "SESSION_NOT_FOUND"):
+                raise SessionNotEnded(
+                    f"Spark did not end session {session.id}: {_words(error)}"
+                ) from error
+
+
+def is_at_rest(remote: str, timeout_seconds: float) -> bool:
+    """Interrupt what still runs in a session; tell whether that was nothing.
+
+    A session that cannot be asked is not at rest.
+    """
+    with _calls(remote, timeout_seconds) as session:
+        try:
+            return not session.interrupt()
+        except grpc.RpcError:
+            return False
+
+
+def reset_session(remote: str, timeout_seconds: float) -> bool:
+    """Set a session's settings back to the server's; tell whether it is there and did it."""
+    with _calls(remote, timeout_seconds) as session:
+        try:
+            session.execute("RESET")
+        except grpc.RpcError:
+            return False
+        return True
+
+
+class _Session:
+    """The calls of the protocol that concern one session; each raises grpc.RpcError."""
+
+    def __init__(
+        self, channel: grpc.Channel, parameters: dict[str, str], timeout_seconds: float
+    ) -> None:
+        self.id = parameters["session_id"]
+        self._channel = channel
+        self._user = protocol.UserContext(user_id=parameters["user_id"])
+        self._options: dict[str, Any] = {
+            "timeout": timeout_seconds,
+            "metadata": remote_metadata(parameters),
+        }
+
+    def interrupt(self) -> list[str]:
+        """Interrupt every operation; return the ids of those that ran."""
+        call = self._channel.unary_unary(
             f"{_SERVICE}/Interrupt",
             request_serializer=protocol.InterruptRequest.SerializeToString,
             response_deserializer=protocol.InterruptResponse.FromString,
         )
-        release = channel.unary_unary(
+        request = protocol.InterruptRequest(
+            session_id=self.id,
+            user_context=self._user,
+            interrupt_type=protocol.InterruptRequest.INTERRUPT_TYPE_ALL,
+        )
+        return list(call(request, **self._options).interrupted_ids)
+
+    def release(self) -> None:
+        """Close it, when its operations are over."""
+        call = self._channel.unary_unary(
             f"{_SERVICE}/ReleaseSession",
             request_serializer=protocol.ReleaseSessionRequest.SerializeToString,
         )
-        try:
-            interrupted = interrupt(
-                protocol.InterruptRequest(
-                    session_id=session_id,
-                    user_context=user,
-                    interrupt_type=protocol.InterruptRequest.INTERRUPT_TYPE_ALL,
-                ),
-                timeout=timeout_seconds,
-                metadata=metadata,
-            )
-            if interrupted.interrupted_ids:
-                time.sleep(_UNWIND_SECONDS)
-            release(
-                protocol.ReleaseSessionRequest(session_id=session_id, user_context=user),
-                timeout=timeout_seconds,
-                metadata=metadata,
-            )
-        except grpc.RpcError as error:
-            if not _says(error, "SESSION_CLOSED", "SESSION_NOT_FOUND"):
-                raise SessionNotEnded(
-                    f"Spark did not end session {session_id}: {_words(error)}"
-                ) from error
+        request = protocol.ReleaseSessionRequest(session_id=self.id, user_context=self._user)
+        call(request, **self._options)
+
+    def execute(self, statement: str) -> None:
+        """Run a SQL statement that has no result."""
+        call = self._channel.unary_stream(
+            f"{_SERVICE}/ExecutePlan",
+            request_serializer=protocol.ExecutePlanRequest.SerializeToString,
+        )
+        query = relations.Relation(sql=relations.SQL(query=statement))
+        command = commands.Command(sql_command=commands.SqlCommand(input=query))
+        request = protocol.ExecutePlanRequest(
+            session_id=self.id, user_context=self._user, plan=protocol.Plan(command=command)
+        )
+        for _ in call(request, **self._options):
+            pass
+
+
+@contextmanager
+def _calls(remote: str, timeout_seconds: float) -> Iterator[_Session]:
+    parameters = remote_parameters(remote)
+    with _channel(remote, parameters) as channel:
+        yield _Session(channel, parameters, timeout_seconds)
 
 
 def _says(error: grpc.RpcError, *conditions: str) -> bool:

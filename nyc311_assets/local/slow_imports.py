@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from nyc311_assets.local.tasks import RunSpecification
 
 SubmissionReader = Callable[[Mapping[str, Any], str], RunSpecification]
-SessionEnder = Callable[[str, float], None]
+
+
+class SessionCalls(Protocol):
+    """The functions of `sessions`."""
+
+    def end_session(self, remote: str, timeout_seconds: float) -> None:
+        """See `sessions.end_session`."""
+
+    def is_at_rest(self, remote: str, timeout_seconds: float) -> bool:
+        """See `sessions.is_at_rest`."""
+
+    def reset_session(self, remote: str, timeout_seconds: float) -> bool:
+        """See `sessions.reset_session`."""
 
 
 def submission_reader() -> SubmissionReader:
@@ -20,16 +32,16 @@ def submission_reader() -> SubmissionReader:
     return reader
 
 
-def session_ender() -> SessionEnder:
-    """Return `sessions.end_session`, which needs Spark's messages.
+def session_calls() -> SessionCalls:
+    """Return `sessions`, which needs Spark's messages.
 
-    It raises `SessionNotEnded`, a RuntimeError.
+    Its `SessionNotEnded` is a RuntimeError.
     """
-    ender: SessionEnder = importlib.import_module("nyc311_assets.local.sessions").end_session
-    return ender
+    calls: SessionCalls = importlib.import_module("nyc311_assets.local.sessions")
+    return calls
 
 
 def preload() -> None:
     """Import both, so that whoever needs them first does not wait."""
     submission_reader()
-    session_ender()
+    session_calls()

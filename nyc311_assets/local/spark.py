@@ -83,7 +83,7 @@ class SparkServer:
         *,
         driver_memory: str = "4g",
         archive: bool = True,
-        java_options: str = "",
+        java_options: str = "-XX:+UseParallelGC",
         settings: Mapping[str, str] | None = None,
         prefix: Path | None = None,
     ) -> None:
@@ -93,7 +93,8 @@ class SparkServer:
             home: Folder of its warehouse, scratch files and log; made when it starts.
             driver_memory: Java heap, in which everything runs, such as `4g`.
             archive: Whether to start from the class data archive, if there is one.
-            java_options: More options for the Java runtime.
+            java_options: More options for the Java runtime. By default the collector that leaves
+                most of two cores to the work.
             settings: Settings of Spark, over those of `spark_settings`.
             prefix: Root of the environment that keeps Delta's jars; by default this one.
         """

@@ -16,24 +16,7 @@ logger.native.name = org.apache.hadoop.util.NativeCodeLoader
 logger.native.level = error
 """
 
-
-# Compiling the plans of a daily run takes longer than interpreting its 80,000 rows. With twice as many
-# rows both took the same, with ten times as many compiling pays.
-_INTERPRETED_PARTITIONS = 7
-
-
-def session_settings(partitions: int) -> dict[str, str]:
-    """Settings of a job's own session, over those of the server.
-
-    Args:
-        partitions: How many daily partitions the job works on; 0 for one on whole tables.
-    """
-    if not 0 < partitions <= _INTERPRETED_PARTITIONS:
-        return {}
-    return {
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    }
+_MEGABYTE = 1024 * 1024
 
 
 def spark_settings(cores: int) -> dict[str, str]:
@@ -59,6 +42,11 @@ def spark_settings(cores: int) -> dict[str, str]:
         "spark.default.parallelism": tasks,
         "spark.sql.adaptive.enabled": "true",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": tasks,
+        # One day's work compiles some 350 classes, and another day's again most of them.
+        "spark.sql.codegen.cache.maxEntries": "3000",
+        # Two weeks of requests: a daily run would read a larger file with one core, for a few days.
+        "spark.databricks.delta.optimize.maxFileSize": str(16 * _MEGABYTE),
+        "spark.databricks.delta.optimize.minFileSize": str(8 * _MEGABYTE),
         # Delta splits a table's state into 50 parts; for small tables that is 50 empty tasks a look.
         "spark.databricks.delta.snapshotPartitions": "2",
     }

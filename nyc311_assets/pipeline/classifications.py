@@ -92,9 +92,8 @@ def record(classifications: Table, findings: Findings) -> None:
     """
     if findings.reclassified is None:
         return
-    findings.reclassified.createOrReplaceTempView("reclassified_requests")
     classifications.merge(
-        "reclassified_requests",
+        findings.reclassified,
         " AND ".join(f"target.{name} = source.{name}" for name in classifications.contract.key),
         "WHEN MATCHED AND source.since < target.since THEN UPDATE SET target.since = source.since "
         "WHEN NOT MATCHED THEN INSERT *",

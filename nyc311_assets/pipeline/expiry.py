@@ -73,11 +73,10 @@ def expire_superseded(
         keys = ["ingestion_date", "request_date", "batch_id"]
         rows = raw.read().where(within(dates, "ingestion_date"))
         return rows.join(pulls, keys, "left_semi").count()
-    pulls.createOrReplaceTempView("superseded_pulls")
     version = raw.version()
     with _deletes_allowed(raw):
         raw.merge(
-            "superseded_pulls",
+            pulls,
             f"{within(dates, 'target.ingestion_date')} AND target.ingestion_date = source.ingestion_date "
             "AND target.request_date = source.request_date AND target.batch_id = source.batch_id",
             "WHEN MATCHED THEN DELETE",

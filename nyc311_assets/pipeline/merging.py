@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,8 @@ from nyc311_assets.pipeline.contracts import TableContract
 from nyc311_assets.pipeline.staging import CLASSIFICATION, VERSION, Staged, StagedDay
 from nyc311_assets.pipeline.tables import Table, within
 
+# 12 to 16 MB of requests.
+_DAYS_IN_A_FILE = 14
 _COMPARED = (
     *CLASSIFICATION,
     "complaint_type_raw",
@@ -64,21 +67,27 @@ def publish(
     if before == 0 or not (is_known or elsewhere or _any_row(requests, dates)):
         # Nothing to compare with. replaceWhere notices another run that fills these days meanwhile,
         # which an append would not.
-        requests.replace_where(
-            staged.newest(staged.rows.columns, _in_newest_pull(newest)),
-            within(dates),
-        )
+        rows = staged.newest(staged.rows.columns, _in_newest_pull(newest))
+        requests.replace_where(_by_date(rows, len(dates)), within(dates))
         return _written(requests, before, "WRITE", "numOutputRows")
     changed = news(staged, requests, recorded(classifications, staged), dates, newest)
-    changed.createOrReplaceTempView("changed_requests")
     requests.merge(
-        "changed_requests",
+        changed,
         _same_request(dates),
         f"WHEN MATCHED AND {_IS_NEWER} THEN {_take_over(requests.contract)} "
         f"WHEN MATCHED THEN {_KEEP_CONTENT} "
         "WHEN NOT MATCHED THEN INSERT *",
     )
     return _written(requests, before, "MERGE", "numTargetRowsInserted")
+
+
+def _by_date(rows: DataFrame, days: int) -> DataFrame:
+    """Rows in partitions of some days each, as OPTIMIZE would lay them out.
+
+    Later runs look at a week or two, and need not read the files of all the other days.
+    """
+    files = math.ceil(days / _DAYS_IN_A_FILE)
+    return rows if files == 1 else rows.repartitionByRange(files, "request_date")
 
 
 def news(

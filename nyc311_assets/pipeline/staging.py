@@ -21,6 +21,8 @@ from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 # Newest first. The row id breaks ties between two copies of one request in the same pull.
 VERSION = ("source_updated_at", "ingested_at", "source_row_id")
 CLASSIFICATION = ("unique_key", "complaint_type", "agency")
+_ROW = ("batch_id", "source_row_id")
+_DATES = ("first_seen", "last_changed", "classified_since")
 _STAMP = "%Y%m%dT%H%M%S"
 # Staged rows of a run that was killed are cleared by a run a day later.
 _LONGEST_RUN = timedelta(days=1)
@@ -84,6 +86,7 @@ class Staged:
         days: What was staged, by pull and request date.
         keys: Least and greatest unique_key among the sound rows; None if there is none.
         repeated: Column unique_key: requests with more than one sound row; None if there is none.
+        are_few: These are few enough to be sent to every worker, with a row of each.
         comes_often: Some of these may have come in more than one pull.
     """
 
@@ -91,6 +94,7 @@ class Staged:
     days: tuple[StagedDay, ...]
     keys: tuple[str, str] | None
     repeated: DataFrame | None
+    are_few: bool
     comes_often: bool
 
     @property
@@ -116,15 +120,30 @@ class Staged:
             classification; and is_current: whether any copy of the request came in the newest
             pull of its day.
         """
-        dates = ("first_seen", "last_changed", "classified_since")
-        merged = {name: F.col("ingestion_date") for name in dates} | {"is_current": in_newest_pull}
-        wanted = [*columns, *merged]
+        merged = {name: F.col("ingestion_date") for name in _DATES} | {"is_current": in_newest_pull}
         if self.repeated is None:
-            return self.sound.withColumns(merged).select(*wanted)
+            return self.sound.withColumns(merged).select(*columns, *merged)
+        chosen = self._chosen(self.repeated, in_newest_pull)
+        chosen = F.broadcast(chosen) if self.are_few else chosen
+        # Each row is read in full once only, whether its request has others or not.
+        return (
+            self.sound.withColumns(merged)
+            .join(
+                F.broadcast(self.repeated.withColumn("is_repeated", F.lit(True))),
+                "unique_key",
+                "left",
+            )
+            .join(chosen, list(_ROW), "left")
+            .where("is_repeated IS NULL OR chosen_is_current IS NOT NULL")
+            .select(*columns, *(F.coalesce(f"chosen_{name}", name).alias(name) for name in merged))
+        )
+
+    def _chosen(self, repeated: DataFrame, in_newest_pull: Column) -> DataFrame:
+        """The newest rows of these requests: _ROW, and as chosen_… what `newest` adds to each."""
         per_request = Window.partitionBy("unique_key")
         first = F.min("ingestion_date")
-        often = (
-            self._one_per_pull(self.repeated, in_newest_pull)
+        return (
+            self._one_per_pull(repeated, in_newest_pull)
             .withColumns(
                 {
                     "rank": F.row_number().over(per_request.orderBy(*_newest_first())),
@@ -135,9 +154,10 @@ class Staged:
                 }
             )
             .where(F.col("rank") == 1)
+            .select(
+                *_ROW, *(F.col(name).alias(f"chosen_{name}") for name in (*_DATES, "is_current"))
+            )
         )
-        once = self._once(self.repeated).withColumns(merged)
-        return once.select(*wanted).unionByName(often.select(*wanted))
 
     def observed(self) -> DataFrame:
         """Every classification that a pull of the run shows of a request.
@@ -264,7 +284,7 @@ def _counted(spark: SparkSession, rows: DataFrame) -> Staged:
         )
         .collect()
     )
-    repeated, comes_often = _repeated(spark, rows.where(is_sound))
+    repeated, are_few, comes_often = _repeated(spark, rows.where(is_sound))
     least = min((row["least"] for row in found if row["least"] is not None), default=None)
     greatest = max((row["greatest"] for row in found if row["greatest"] is not None), default=None)
     days = (
@@ -284,12 +304,13 @@ def _counted(spark: SparkSession, rows: DataFrame) -> Staged:
         days=tuple(sorted(days, key=lambda day: (day.request_date, day.pulled_us, day.batch_id))),
         keys=(least, greatest) if least is not None and greatest is not None else None,
         repeated=repeated,
+        are_few=are_few,
         comes_often=comes_often,
     )
 
 
-def _repeated(spark: SparkSession, sound: DataFrame) -> tuple[DataFrame | None, bool]:
-    """Staged.repeated and Staged.comes_often."""
+def _repeated(spark: SparkSession, sound: DataFrame) -> tuple[DataFrame | None, bool, bool]:
+    """Staged.repeated, Staged.are_few and Staged.comes_often."""
     keys = (
         sound.groupBy("unique_key")
         .agg(F.count("*").alias("rows"), F.min("batch_id") != F.max("batch_id"))
@@ -298,8 +319,8 @@ def _repeated(spark: SparkSession, sound: DataFrame) -> tuple[DataFrame | None, 
     )
     few = keys.limit(_FEW_KEYS + 1).collect()
     if not few:
-        return None, False
+        return None, True, False
     if len(few) > _FEW_KEYS:
-        return keys.select("unique_key"), True
+        return keys.select("unique_key"), False, True
     repeated = spark.createDataFrame([(key,) for key, _ in few], "unique_key STRING")
-    return repeated, any(in_several for _, in_several in few)
+    return repeated, True, any(in_several for _, in_several in few)

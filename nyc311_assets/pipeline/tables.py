@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -127,12 +128,15 @@ class Table:
             options["userMetadata"] = json.dumps(user_metadata)
         self._save(frame, "overwrite", options)
 
-    def merge(self, source_view: str, condition: str, clauses: str) -> None:
-        """MERGE a temporary view, as `source`, into the table, as `target`."""
+    def merge(self, source: DataFrame, condition: str, clauses: str) -> None:
+        """MERGE rows, as `source`, into the table, as `target`."""
+        view = f"merged_{uuid4().hex}"
+        source.createOrReplaceTempView(view)
         self.spark.sql(
-            f"MERGE INTO {self.sql_name} AS target USING {source_view} AS source "
-            f"ON {condition} {clauses}"
+            f"MERGE INTO {self.sql_name} AS target USING {view} AS source ON {condition} {clauses}"
         )
+        # Other jobs may have this session after this one.
+        self.spark.catalog.dropTempView(view)
 
     def version(self) -> int:
         """The table's newest version."""

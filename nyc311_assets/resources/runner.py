@@ -112,7 +112,6 @@ class JobRunner:
             hold_back=self.settings.hold_back,
             models=model_config(self.settings),
             parameters=parameters or {},
-            spark_settings=dict(site.session_settings(len(partition_keys))),
         )
         recorder = StepRecorder(
             self.settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from databricks.sdk.errors.platform import ResourceAlreadyExists
 
 from nyc311_assets import jobs
 from nyc311_assets.local.lifecycle import ensure_workspace
-from nyc311_assets.local.spark_settings import session_settings
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.tables import Lakehouse
 from nyc311_assets.resources.artifacts import entries_path, wheel_path
@@ -22,12 +21,6 @@ from nyc311_assets.resources.compute import SECRET_SCOPE, secrets_of
 from nyc311_assets.resources.signing_in import SettingsMissing, sign_in
 from nyc311_assets.resources.workspace_errors import workspace_calls
 from nyc311_assets.settings import Settings
-
-
-def _as_it_is(partitions: int) -> Mapping[str, str]:
-    """No settings for a session, however many partitions it works on."""
-    del partitions
-    return {}
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,6 @@ class Site:
         soda_url: The source.
         poll_interval_seconds: Time between looks at a run.
         grace_seconds: How long a last message may take to show.
-        session_settings: Spark's settings for a job on so many partitions; Databricks knows best.
     """
 
     client: WorkspaceClient
@@ -54,7 +46,6 @@ class Site:
     soda_url: str
     poll_interval_seconds: float
     grace_seconds: float
-    session_settings: Callable[[int], Mapping[str, str]] = _as_it_is
 
 
 def open_site(settings: Settings) -> Site:
@@ -121,7 +112,6 @@ def _embedded_site(settings: Settings) -> Site:
         soda_url=settings.soda_url or workspace.feed_url,
         poll_interval_seconds=settings.poll_interval_seconds or 0.1,
         grace_seconds=2.0,
-        session_settings=session_settings,
     )
 
 

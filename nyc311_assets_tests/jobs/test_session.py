@@ -20,7 +20,6 @@ with open_job() as job:
     assert job.lakehouse.root == "/lakehouse" and not job.lakehouse.is_catalog
     job.log(f"{len(job.partitions)} partitions of {job.city.name} in {job.volume}")
     assert job.spark.conf.get("spark.sql.session.timeZone") == "UTC"
-    assert job.spark.conf.get("spark.sql.shuffle.partitions") == "3"
     rows = job.spark.range(7).count()
     for partition in job.partitions:
         job.report_partition(partition, {"rows": rows})
@@ -51,7 +50,7 @@ def run(
 def test_a_job_gets_what_dagster_sends_on_every_kind_of_cluster_and_reports(
     workspace_home: Path, tmp_path: Path, on_new_cluster: bool
 ) -> None:
-    extras = replace(CONFIG, spark_settings={"spark.sql.shuffle.partitions": "3"}).as_extras()
+    extras = CONFIG.as_extras()
     step, reported = run(
         workspace_home, tmp_path, REPORT, extras=extras, on_new_cluster=on_new_cluster
     )

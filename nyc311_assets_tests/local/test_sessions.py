@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from pyspark.sql import SparkSession
 
+from nyc311_assets.local.session_pool import Session, SessionPool
 from nyc311_assets.local.sessions import SessionNotEnded, end_session
 from nyc311_assets.local.spark import USER_ID, SparkServer
 from nyc311_assets.local.spark_remote import session_remote
@@ -97,6 +100,87 @@ def test_a_refusal_is_told(spark_server: SparkServer, change: Callable[[str], st
     remote = change(session_remote(spark_server.remote, str(uuid4()), USER_ID))
     with pytest.raises(SessionNotEnded, match="Spark did not end session"):
         end_session(remote, timeout_seconds=3)
+
+
+def pool_of(server: SparkServer, most_tasks: int = 10) -> SessionPool:
+    return SessionPool(server.remote, USER_ID, most_tasks=most_tasks, timeout_seconds=20)
+
+
+@contextmanager
+def connected(session: Session) -> Iterator[SparkSession]:
+    """A client of a session, which leaves it open as a task does that ends."""
+    spark = SparkSession.builder.remote(session.remote).create()
+    yield spark
+    spark.client.close()
+
+
+@pytest.mark.spark
+def test_the_next_task_has_the_same_session_with_the_servers_settings(
+    spark_server: SparkServer,
+) -> None:
+    pool = pool_of(spark_server)
+    session = pool.take()
+    with connected(session) as spark:
+        as_set = spark.conf.get("spark.sql.shuffle.partitions")
+        spark.conf.set("spark.sql.shuffle.partitions", "7")
+        spark.sql("SET spark.sql.ansi.enabled = false")
+    pool.give_back(session, is_sound=True)
+    again = pool.take()
+    assert again is session
+    with connected(again) as spark:
+        assert spark.conf.get("spark.sql.shuffle.partitions") == as_set
+        assert spark.conf.get("spark.sql.ansi.enabled") == "true"
+    other = pool.take()
+    assert other.remote != session.remote, "two tasks at a time have one session"
+    for each in (again, other):
+        pool.give_back(each, is_sound=False)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(("most_tasks", "is_sound"), [(10, False), (1, True)])
+def test_a_session_ends_after_a_task_that_failed_and_after_many(
+    spark_server: SparkServer, most_tasks: int, is_sound: bool
+) -> None:
+    pool = pool_of(spark_server, most_tasks)
+    session = pool.take()
+    with connected(session) as spark:
+        spark.range(1).count()
+    pool.give_back(session, is_sound=is_sound)
+    assert pool.take().remote != session.remote
+    with (
+        pytest.raises(Exception, match=r"SESSION_CLOSED|SESSION_NOT_FOUND"),
+        connected(session) as spark,
+    ):
+        spark.range(1).count()
+
+
+@pytest.mark.spark
+def test_a_session_that_ended_meanwhile_is_not_given_to_a_task(spark_server: SparkServer) -> None:
+    pool = pool_of(spark_server)
+    session = pool.take()
+    with connected(session) as spark:
+        spark.range(1).count()
+    pool.give_back(session, is_sound=True)
+    end_session(session.remote, timeout_seconds=20)
+    assert pool.take().remote != session.remote
+
+
+@pytest.mark.spark
+def test_what_a_task_left_running_ends_with_its_session_although_it_succeeded(
+    spark_server: SparkServer, tmp_path: Path
+) -> None:
+    pool = pool_of(spark_server)
+    session = pool.take()
+    beats, table = tmp_path / "beats", tmp_path / "table"
+    with subprocess.Popen(
+        [sys.executable, "-c", BEATING_JOB, str(beats), str(table)],
+        env=os.environ | {"SPARK_REMOTE": session.remote},
+    ) as client:
+        await_beats(beats)
+        client.kill()
+    pool.give_back(session, is_sound=True)
+    assert beats_stop(beats)
+    assert pool.take().remote != session.remote
 
 
 @pytest.mark.parametrize(

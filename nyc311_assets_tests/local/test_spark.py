@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nyc311_assets.local.spark import ExternalSpark, SparkNotStarted, SparkServer
-from nyc311_assets.local.spark_settings import session_settings, spark_settings
+from nyc311_assets.local.spark_settings import spark_settings
 
 pytestmark = pytest.mark.spark
 
@@ -153,12 +153,6 @@ def test_another_spark_that_does_not_answer_is_named_without_its_token() -> None
 def test_small_tables_are_not_cut_into_many_parts() -> None:
     assert spark_settings(cores=1)["spark.sql.shuffle.partitions"] == "2"
     assert spark_settings(cores=8)["spark.sql.shuffle.partitions"] == "8"
-
-
-def test_plans_are_compiled_when_there_are_many_days_to_work() -> None:
-    assert session_settings(1)["spark.sql.codegen.factoryMode"] == "NO_CODEGEN"
-    assert session_settings(7) == session_settings(1)
-    assert session_settings(8) == session_settings(0) == {}
 
 
 def test_settings_that_are_given_go_over_the_usual_ones(spark: SparkSession) -> None:

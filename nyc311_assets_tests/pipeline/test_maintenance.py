@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import BATCHES, RAW_311, TableContract, silver_requests
@@ -217,10 +217,8 @@ def test_bronze_is_append_only_again_also_when_the_delete_fails_or_was_killed(
     raw = Table(spark, lakehouse, RAW_311)
     merge = Table.merge
 
-    def broken(table: Table, source_view: str, condition: str, clauses: str) -> None:
-        merge(
-            table, source_view, f"{condition} AND raise_error('the disk is full') IS NULL", clauses
-        )
+    def broken(table: Table, source: DataFrame, condition: str, clauses: str) -> None:
+        merge(table, source, f"{condition} AND raise_error('the disk is full') IS NULL", clauses)
 
     with monkeypatch.context() as patch:
         patch.setattr(Table, "merge", broken)

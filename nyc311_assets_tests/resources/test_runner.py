@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -90,15 +90,6 @@ def test_a_job_is_told_whether_to_hold_days_back(
 ) -> None:
     monkeypatch.setenv("NYC311_HOLD_BACK", str(hold_back).lower())
     assert sent_for(["2026-03-01"], monkeypatch, tmp_path).hold_back is hold_back
-
-
-def test_a_workspace_says_how_sessions_are_set_by_how_much_they_do(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    site = replace(SITE, session_settings=lambda partitions: {"partitions": str(partitions)})
-    days = ["2026-03-01", "2026-03-02"]
-    assert sent_for(days, monkeypatch, tmp_path, site).spark_settings == {"partitions": "2"}
-    assert sent_for(days, monkeypatch, tmp_path).spark_settings == {}
 
 
 def test_making_the_resource_connects_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
