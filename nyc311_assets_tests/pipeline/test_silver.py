@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
+from nyc311_assets.pipeline import staging
 from nyc311_assets.pipeline.accounts import PartitionCounts
 from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.contracts import silver_requests
 from nyc311_assets.pipeline.silver import NothingToRefine, Refinement, refine
-from nyc311_assets.pipeline.tables import Lakehouse
+from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets_tests.pipeline.rows import PulledRow, land
 
 pytestmark = pytest.mark.spark
@@ -224,6 +228,57 @@ def test_a_second_merge_of_the_same_pulls_changes_nothing(
     assert again.table_version == cases.merged.table_version
     assert rejects(spark, cases) == before
     assert (again.partitions, again.audit) == (cases.merged.partitions, cases.merged.audit)
+
+
+def test_many_requests_with_several_rows_are_merged_as_a_few_are(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [date(2026, 2, 1), date(2026, 2, 2)]
+    rows = {}
+    for most, folder in ((20_000, tmp_path / "few"), (0, tmp_path / "many")):
+        monkeypatch.setattr(staging, "_FEW_KEYS", most)
+        lakehouse = Lakehouse(str(folder))
+        for number, day in enumerate(days):
+            pulled = [
+                on(days[0], "once" if number == 0 else "later"),
+                on(days[0], "changed", status="Open" if number == 0 else "Closed"),
+                on(days[0], "copied"),
+                replace(on(days[0], "copied", status="Closed"), row_id="zzz"),
+            ]
+            pulled[1] = replace(pulled[1], updated_at=(UPDATED, LATER)[number])
+            land(spark, lakehouse, f"b{number}", day, pulled)
+        refine(spark, lakehouse, NEW_YORK, ingestion_dates=days)
+        columns = ("unique_key", "status", "first_seen", "last_changed", "classified_since")
+        found = Table(spark, lakehouse, silver_requests(NEW_YORK)).read()
+        rows[most] = sorted(found.select(*columns, "is_current").collect())
+    first, second = days
+    assert (
+        rows[0]
+        == rows[20_000]
+        == [
+            ("changed", "Closed", first, second, first, True),
+            ("copied", "Closed", first, first, first, True),
+            ("later", "Open", second, second, second, True),
+            ("once", "Open", first, first, first, False),
+        ]
+    )
+
+
+def test_the_first_rows_of_many_days_lie_in_files_of_some_days_each(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lakehouse = Lakehouse(str(tmp_path))
+    days = [date(2026, 2, 1) + timedelta(days=number) for number in range(40)]
+    land(spark, lakehouse, "b", days[-1], [on(day, f"{day}") for day in reversed(days)])
+    refine(spark, lakehouse, NEW_YORK, ingestion_dates=[days[-1]])
+    rows = Table(spark, lakehouse, silver_requests(NEW_YORK)).read()
+    files = rows.groupBy("_metadata.file_path").agg(
+        F.min("request_date").alias("first"), F.max("request_date").alias("last"), F.count("*")
+    )
+    spans = sorted((first, last, count) for _, first, last, count in files.collect())
+    assert len(spans) == 3
+    assert sum(count for *_, count in spans) == 40
+    assert all(before[1] < after[0] for before, after in pairwise(spans))
 
 
 def test_silver_without_bronze_says_what_to_do(spark: SparkSession, tmp_path: Path) -> None:
