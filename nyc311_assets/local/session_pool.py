@@ -6,9 +6,13 @@ the same work before, a new day takes a quarter less time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
+import nyc311_assets
 from nyc311_assets.local.slow_imports import session_calls
 from nyc311_assets.local.spark_remote import session_remote
 
@@ -19,11 +23,19 @@ class Session:
 
     Attributes:
         remote: Connection string that names it.
+        code: When the code changed last that its Python processes may have loaded.
         tasks: How many tasks have had it.
     """
 
     remote: str
+    code: float
     tasks: int = 0
+
+
+def newest_change() -> float:
+    """When a module of this package was changed last, seconds since 1970."""
+    package = Path(nyc311_assets.__file__).parent
+    return max(path.stat().st_mtime for path in package.rglob("*.py"))
 
 
 class SessionPool:
@@ -34,7 +46,13 @@ class SessionPool:
     """
 
     def __init__(
-        self, remote: str, user_id: str, *, most_tasks: int, timeout_seconds: float
+        self,
+        remote: str,
+        user_id: str,
+        *,
+        most_tasks: int,
+        timeout_seconds: float,
+        code: Callable[[], float] = newest_change,
     ) -> None:
         """Begin with none.
 
@@ -44,20 +62,27 @@ class SessionPool:
             most_tasks: After so many a session is not used again: what Spark keeps for it would
                 grow without end.
             timeout_seconds: For each call to Spark.
+            code: Tells when the code changed last: who edits it must not meet the old one in a
+                Python process of an earlier task.
         """
         self._remote = remote
         self._user_id = user_id
         self._most_tasks = most_tasks
         self._timeout_seconds = timeout_seconds
+        self._code = code
         self._idle: list[Session] = []
 
     def take(self) -> Session:
         """Return a session for a task, if there is one the one that was used last."""
+        calls, code = session_calls(), self._code()
         while self._idle:
             session = self._idle.pop()
-            if session_calls().reset_session(session.remote, self._timeout_seconds):
+            if session.code == code and calls.reset_session(session.remote, self._timeout_seconds):
                 return session
-        return Session(session_remote(self._remote, str(uuid4()), self._user_id))
+            # Nothing runs in it: whether it ends now or when Spark misses its users is the same.
+            with suppress(RuntimeError):
+                calls.end_session(session.remote, self._timeout_seconds)
+        return Session(session_remote(self._remote, str(uuid4()), self._user_id), code)
 
     def give_back(self, session: Session, *, is_sound: bool) -> None:
         """Keep a session for the next task, or end it.

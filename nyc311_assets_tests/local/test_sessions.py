@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 from pyspark.sql import SparkSession
 
-from nyc311_assets.local.session_pool import Session, SessionPool
+from nyc311_assets.local import session_pool
+from nyc311_assets.local.session_pool import Session, SessionPool, newest_change
 from nyc311_assets.local.sessions import SessionNotEnded, end_session
 from nyc311_assets.local.spark import USER_ID, SparkServer
 from nyc311_assets.local.spark_remote import session_remote
@@ -152,6 +153,29 @@ def test_a_session_ends_after_a_task_that_failed_and_after_many(
         connected(session) as spark,
     ):
         spark.range(1).count()
+
+
+@pytest.mark.spark
+def test_a_task_of_other_code_does_not_get_the_session_of_an_earlier_one(
+    spark_server: SparkServer,
+) -> None:
+    changed_at = 1.0
+    pool = SessionPool(
+        spark_server.remote, USER_ID, most_tasks=10, timeout_seconds=20, code=lambda: changed_at
+    )
+    session = pool.take()
+    with connected(session) as spark:
+        spark.range(1).count()
+    pool.give_back(session, is_sound=True)
+    assert pool.take() is session
+    pool.give_back(session, is_sound=True)
+    changed_at = 2.0
+    assert pool.take().remote != session.remote
+
+
+def test_code_is_as_new_as_its_newest_module() -> None:
+    mine = Path(session_pool.__file__).stat().st_mtime
+    assert mine <= newest_change() <= time.time()
 
 
 @pytest.mark.spark
