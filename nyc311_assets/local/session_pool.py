@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, LifoQueue
 from uuid import uuid4
 
 import nyc311_assets
@@ -70,19 +71,22 @@ class SessionPool:
         self._most_tasks = most_tasks
         self._timeout_seconds = timeout_seconds
         self._code = code
-        self._idle: list[Session] = []
+        # Tasks begin and end side by side, each in a thread.
+        self._idle: LifoQueue[Session] = LifoQueue()
 
     def take(self) -> Session:
         """Return a session for a task, if there is one the one that was used last."""
         calls, code = session_calls(), self._code()
-        while self._idle:
-            session = self._idle.pop()
+        while True:
+            try:
+                session = self._idle.get_nowait()
+            except Empty:
+                return Session(session_remote(self._remote, str(uuid4()), self._user_id), code)
             if session.code == code and calls.reset_session(session.remote, self._timeout_seconds):
                 return session
             # Nothing runs in it: whether it ends now or when Spark misses its users is the same.
             with suppress(RuntimeError):
                 calls.end_session(session.remote, self._timeout_seconds)
-        return Session(session_remote(self._remote, str(uuid4()), self._user_id), code)
 
     def give_back(self, session: Session, *, is_sound: bool) -> None:
         """Keep a session for the next task, or end it.
@@ -98,6 +102,6 @@ class SessionPool:
         calls = session_calls()
         may_stay = is_sound and session.tasks < self._most_tasks
         if may_stay and calls.is_at_rest(session.remote, self._timeout_seconds):
-            self._idle.append(session)
+            self._idle.put(session)
         else:
             calls.end_session(session.remote, self._timeout_seconds)

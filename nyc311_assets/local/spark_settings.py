@@ -42,9 +42,9 @@ def spark_settings(cores: int) -> dict[str, str]:
         "spark.default.parallelism": tasks,
         "spark.sql.adaptive.enabled": "true",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": tasks,
-        # One day's work compiles some 350 classes, and another day's again most of them.
+        # A day's work compiles some 350 classes; most of them serve the next day, too.
         "spark.sql.codegen.cache.maxEntries": "3000",
-        # Two weeks of requests: a daily run would read a larger file with one core, for a few days.
+        # Two weeks of requests. A larger file is read by one core, for a few days in it.
         "spark.databricks.delta.optimize.maxFileSize": str(16 * _MEGABYTE),
         "spark.databricks.delta.optimize.minFileSize": str(8 * _MEGABYTE),
         # Delta splits a table's state into 50 parts; for small tables that is 50 empty tasks a look.
