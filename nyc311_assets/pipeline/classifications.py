@@ -69,7 +69,8 @@ def look_up(requests: Table, classifications: Table, staged: Staged, *, is_empty
         staged: The run's rows.
         is_empty: silver.requests holds nothing.
     """
-    if staged.keys is None or (is_empty and not staged.comes_often):
+    come_often = staged.repeated is not None and staged.repeated.come_often
+    if staged.keys is None or (is_empty and not come_often):
         return Findings(frozenset(), None)
     found = _compared(requests, classifications, staged, staged.keys)
     rows = found.limit(_FEW + 1).collect()

@@ -22,9 +22,10 @@ from nyc311_assets.pipeline.contracts import (
     REJECTS,
     silver_requests,
 )
+from nyc311_assets.pipeline.landed_days import LandedDay, newest_days
 from nyc311_assets.pipeline.masks import NO_MASKS, Masks
 from nyc311_assets.pipeline.merging import publish
-from nyc311_assets.pipeline.staging import LandedDay, Staged, StagedDay, newest_days, stage
+from nyc311_assets.pipeline.staging import Staged, StagedDay, stage
 from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
 

@@ -10,13 +10,13 @@ from uuid import uuid4
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from nyc311_assets.pipeline.batches import USABLE
 from nyc311_assets.pipeline.cities import City
-from nyc311_assets.pipeline.contracts import BATCHES, RAW_311, silver_staged
+from nyc311_assets.pipeline.contracts import silver_staged
+from nyc311_assets.pipeline.landed_days import LandedDay, rows_of
 from nyc311_assets.pipeline.masking import mask
 from nyc311_assets.pipeline.masks import Masks
 from nyc311_assets.pipeline.rows import judge, parse
-from nyc311_assets.pipeline.tables import Lakehouse, Table, within
+from nyc311_assets.pipeline.tables import Lakehouse, Table
 
 # Newest first. The row id breaks ties between two copies of one request in the same pull.
 VERSION = ("source_updated_at", "ingested_at", "source_row_id")
@@ -28,25 +28,6 @@ _STAMP = "%Y%m%dT%H%M%S"
 _LONGEST_RUN = timedelta(days=1)
 # Up to here repeated keys travel through the driver, which spares every query their search.
 _FEW_KEYS = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class LandedDay:
-    """A usable request date of a batch, as recorded in bronze.batches.
-
-    Attributes:
-        batch_id: The pull.
-        ingestion_date: Its daily partition.
-        request_date: The date of the query.
-        rows_expected: The source's own count.
-        rows_landed: Rows in bronze.raw_311.
-    """
-
-    batch_id: str
-    ingestion_date: date
-    request_date: date
-    rows_expected: int
-    rows_landed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +59,21 @@ class StagedDay:
 
 
 @dataclass(frozen=True)
+class Repeated:
+    """Requests with more than one sound row in a run.
+
+    Attributes:
+        keys: Column unique_key.
+        are_few: They can be sent to every worker, with a row of each.
+        come_often: Some of them may have come in more than one pull.
+    """
+
+    keys: DataFrame
+    are_few: bool
+    come_often: bool
+
+
+@dataclass(frozen=True)
 class Staged:
     """One run's staged rows.
 
@@ -85,17 +81,13 @@ class Staged:
         rows: Columns of silver.staged.
         days: What was staged, by pull and request date.
         keys: Least and greatest unique_key among the sound rows; None if there is none.
-        repeated: Column unique_key: requests with more than one sound row; None if there is none.
-        are_few: These are few enough to be sent to every worker, with a row of each.
-        comes_often: Some of these may have come in more than one pull.
+        repeated: Requests with more than one sound row; None if there is none.
     """
 
     rows: DataFrame
     days: tuple[StagedDay, ...]
     keys: tuple[str, str] | None
-    repeated: DataFrame | None
-    are_few: bool
-    comes_often: bool
+    repeated: Repeated | None
 
     @property
     def request_dates(self) -> tuple[date, ...]:
@@ -124,12 +116,12 @@ class Staged:
         if self.repeated is None:
             return self.sound.withColumns(merged).select(*columns, *merged)
         chosen = self._chosen(self.repeated, in_newest_pull)
-        chosen = F.broadcast(chosen) if self.are_few else chosen
+        chosen = F.broadcast(chosen) if self.repeated.are_few else chosen
         # Each row is read in full once only, whether its request has others or not.
         return (
             self.sound.withColumns(merged)
             .join(
-                F.broadcast(self.repeated.withColumn("is_repeated", F.lit(True))),
+                F.broadcast(self.repeated.keys.withColumn("is_repeated", F.lit(True))),
                 "unique_key",
                 "left",
             )
@@ -138,7 +130,7 @@ class Staged:
             .select(*columns, *(F.coalesce(f"chosen_{name}", name).alias(name) for name in merged))
         )
 
-    def _chosen(self, repeated: DataFrame, in_newest_pull: Column) -> DataFrame:
+    def _chosen(self, repeated: Repeated, in_newest_pull: Column) -> DataFrame:
         """The newest rows of these requests: _ROW, and as chosen_… what `newest` adds to each."""
         per_request = Window.partitionBy("unique_key")
         first = F.min("ingestion_date")
@@ -188,11 +180,11 @@ class Staged:
             .unionByName(often.select(*wanted))
         )
 
-    def _once(self, repeated: DataFrame) -> DataFrame:
+    def _once(self, repeated: Repeated) -> DataFrame:
         """Sound rows of requests that have no other; next to all, and they need no sorting."""
-        return self.sound.join(F.broadcast(repeated), "unique_key", "left_anti")
+        return self.sound.join(F.broadcast(repeated.keys), "unique_key", "left_anti")
 
-    def _one_per_pull(self, repeated: DataFrame, in_newest_pull: Column) -> DataFrame:
+    def _one_per_pull(self, repeated: Repeated, in_newest_pull: Column) -> DataFrame:
         """Of the other requests the newest sound row in each pull: the older ones never stood.
 
         Returns:
@@ -201,7 +193,7 @@ class Staged:
         """
         per_pull = Window.partitionBy("unique_key", "batch_id")
         return (
-            self.sound.join(F.broadcast(repeated), "unique_key", "left_semi")
+            self.sound.join(F.broadcast(repeated.keys), "unique_key", "left_semi")
             .withColumns(
                 {
                     "rank_in_pull": F.row_number().over(per_pull.orderBy(*_newest_first())),
@@ -214,36 +206,6 @@ class Staged:
 
 def _newest_first() -> list[Column]:
     return [F.desc(name) for name in VERSION]
-
-
-def newest_days(
-    spark: SparkSession, lakehouse: Lakehouse, ingestion_dates: Collection[date]
-) -> tuple[LandedDay, ...]:
-    """The request dates of each partition's newest batch that are reconciled and not held back."""
-    newest_first = Window.partitionBy("ingestion_date").orderBy(
-        F.col("ingested_at").desc(), F.col("batch_id").desc()
-    )
-    rows = (
-        Table(spark, lakehouse, BATCHES)
-        .create()
-        .read()
-        .where(within(ingestion_dates, "ingestion_date"))
-        .withColumn("newest", F.first("batch_id").over(newest_first))
-        .where(F.col("batch_id") == F.col("newest"))
-        .where(USABLE)
-        .select("batch_id", "ingestion_date", "request_date", "rows_expected", "rows_landed")
-        .collect()
-    )
-    return tuple(LandedDay(*row) for row in rows)
-
-
-def rows_of(spark: SparkSession, lakehouse: Lakehouse, landed: Collection[LandedDay]) -> DataFrame:
-    """The rows in bronze.raw_311 of some batches' request dates."""
-    keys = [(day.batch_id, day.request_date) for day in landed]
-    wanted = spark.createDataFrame(keys, "batch_id STRING, request_date DATE")
-    partitions = within((day.ingestion_date for day in landed), "ingestion_date")
-    raw = Table(spark, lakehouse, RAW_311).create().read()
-    return raw.where(partitions).join(F.broadcast(wanted), ["batch_id", "request_date"])
 
 
 def stage(
@@ -284,7 +246,6 @@ def _counted(spark: SparkSession, rows: DataFrame) -> Staged:
         )
         .collect()
     )
-    repeated, are_few, comes_often = _repeated(spark, rows.where(is_sound))
     least = min((row["least"] for row in found if row["least"] is not None), default=None)
     greatest = max((row["greatest"] for row in found if row["greatest"] is not None), default=None)
     days = (
@@ -303,14 +264,11 @@ def _counted(spark: SparkSession, rows: DataFrame) -> Staged:
         rows=rows,
         days=tuple(sorted(days, key=lambda day: (day.request_date, day.pulled_us, day.batch_id))),
         keys=(least, greatest) if least is not None and greatest is not None else None,
-        repeated=repeated,
-        are_few=are_few,
-        comes_often=comes_often,
+        repeated=_repeated(spark, rows.where(is_sound)),
     )
 
 
-def _repeated(spark: SparkSession, sound: DataFrame) -> tuple[DataFrame | None, bool, bool]:
-    """Staged.repeated, Staged.are_few and Staged.comes_often."""
+def _repeated(spark: SparkSession, sound: DataFrame) -> Repeated | None:
     keys = (
         sound.groupBy("unique_key")
         .agg(F.count("*").alias("rows"), F.min("batch_id") != F.max("batch_id"))
@@ -319,8 +277,11 @@ def _repeated(spark: SparkSession, sound: DataFrame) -> tuple[DataFrame | None, 
     )
     few = keys.limit(_FEW_KEYS + 1).collect()
     if not few:
-        return None, True, False
+        return None
     if len(few) > _FEW_KEYS:
-        return keys.select("unique_key"), False, True
-    repeated = spark.createDataFrame([(key,) for key, _ in few], "unique_key STRING")
-    return repeated, True, any(in_several for _, in_several in few)
+        return Repeated(keys.select("unique_key"), are_few=False, come_often=True)
+    return Repeated(
+        spark.createDataFrame([(key,) for key, _ in few], "unique_key STRING"),
+        are_few=True,
+        come_often=any(in_several for _, in_several in few),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from time import perf_counter
 
@@ -85,8 +85,3 @@ def build_with_spark(spark: SparkSession, landed: Landed, folder: Path) -> Built
         counted=sum(day.requests for day in gold.days),
         series_days=gold.rows,
     )
-
-
-def one_day_later(landed: Landed) -> date:
-    """The partition after those that are landed."""
-    return landed.days[-1] + timedelta(days=1)

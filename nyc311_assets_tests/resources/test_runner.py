@@ -51,9 +51,7 @@ def test_a_run_that_a_person_starts_again_wants_fresh_rows() -> None:
     assert batch_id(run("second", dagster__root_run_id="first")) == "second"
 
 
-def sent_for(
-    partitions: list[str], monkeypatch: pytest.MonkeyPatch, home: Path, site: Site = SITE
-) -> JobConfig:
+def sent_for(partitions: list[str], monkeypatch: pytest.MonkeyPatch, home: Path) -> JobConfig:
     """What a job on these partitions is told."""
     sent: dict[str, Any] = {}
 
@@ -67,7 +65,7 @@ def sent_for(
             sent.update(extras)
             raise _Sent
 
-    monkeypatch.setattr(runner, "open_site", lambda _: site)
+    monkeypatch.setattr(runner, "open_site", lambda _: SITE)
     monkeypatch.setattr(runner, "HardenedPipesDatabricksClient", Client)
 
     @dataclass
