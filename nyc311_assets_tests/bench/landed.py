@@ -90,7 +90,7 @@ class _LandedSource(SodaClient):
         return {day: n for day, n in self._landed.rows_per_day.items() if first <= day <= last}
 
 
-def land(days: int, folder: Path, *, last: date = LAST_DAY, now: datetime = NOW) -> Landed:
+def land(days: int, folder: Path, last: date = LAST_DAY, now: datetime = NOW) -> Landed:
     """Fetch the last days of the synthetic stream, once.
 
     Args:
