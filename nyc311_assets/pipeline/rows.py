@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -140,7 +141,9 @@ def _broken(city: City, consequence: Consequence) -> dict[str, Column]:
 def _named(conditions: dict[str, Column]) -> Column:
     """The names of the conditions that hold."""
     names = F.array(*(F.when(holds, F.lit(name)) for name, holds in conditions.items()))
-    return F.array_compact(names)
+    # Spark interprets array_compact, and next to no row needs it.
+    is_any = reduce(lambda left, right: left | right, conditions.values())
+    return F.when(is_any, F.array_compact(names)).otherwise(F.lit([]).cast("array<string>"))
 
 
 def judge(parsed: DataFrame, city: City) -> DataFrame:
