@@ -16,9 +16,10 @@ import uvicorn
 from filelock import FileLock, Timeout
 
 from nyc311_assets.local.embedded import EmbeddedWorkspace
+from nyc311_assets.local.external_spark import ExternalSpark
 from nyc311_assets.local.feed_process import FeedProcess
 from nyc311_assets.local.paths import WorkspacePaths
-from nyc311_assets.local.spark import ExternalSpark, Spark, SparkServer
+from nyc311_assets.local.spark import Spark, SparkServer
 from nyc311_assets.local.state import ServerState, write_state
 
 logger = logging.getLogger(__name__)

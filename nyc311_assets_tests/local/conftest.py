@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from nyc311_assets.local.spark import ExternalSpark, SparkServer
+from nyc311_assets.local.external_spark import ExternalSpark
+from nyc311_assets.local.spark import SparkServer
 from nyc311_assets_tests.local.workspaces import RunningWorkspace, running_workspace
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from nyc311_assets.local.execution import Limits
-from nyc311_assets.local.spark import ExternalSpark
+from nyc311_assets.local.external_spark import ExternalSpark
 from nyc311_assets_tests.local.workspaces import RunningWorkspace, result, running_workspace
 
 SLEEP = "import time; time.sleep(600)"

@@ -11,7 +11,8 @@ import psutil
 import pytest
 from pyspark.sql import SparkSession
 
-from nyc311_assets.local.spark import ExternalSpark, SparkNotStarted, SparkServer
+from nyc311_assets.local.external_spark import ExternalSpark
+from nyc311_assets.local.spark import SparkNotStarted, SparkServer
 from nyc311_assets.local.spark_settings import spark_settings
 
 pytestmark = pytest.mark.spark

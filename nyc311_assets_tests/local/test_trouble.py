@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nyc311_assets.local.spark import ExternalSpark, SparkServer
+from nyc311_assets.local.external_spark import ExternalSpark
+from nyc311_assets.local.spark import SparkServer
 from nyc311_assets_tests.local.test_sessions import BEATING_JOB, await_beats, beats_stop
 from nyc311_assets_tests.local.workspaces import RunningWorkspace, result, running_workspace
 
