@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nyc311_assets.cli.events import RunView, StepView
-from nyc311_assets.cli.materializing import MARKS, Materialization, materialize
+from nyc311_assets.cli.materializing import MARKS, Materialization, materialize, range_tags
 from nyc311_assets.cli.reconciliation import day_lines
 from nyc311_assets.cli.truth import read_truth, told
 from nyc311_assets.local.dagster_home import prepare_dagster_home
@@ -25,6 +25,7 @@ from nyc311_assets.local.jars import ensure_jars
 from nyc311_assets.local.java import find_java
 from nyc311_assets.partitions import daily_partitions
 from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.pulls import published_at
 from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.resources.runner import JobRunner
 from nyc311_assets.settings import Settings
@@ -161,7 +162,7 @@ def _range(settings: Settings, days: int, *, every_day: bool) -> Range:
     newest_dataset = NEW_YORK.datasets[-1].dataset_id
     with SodaClient(url, app_token=token) as client:
         version = client.dataset_version(newest_dataset)
-        reach = client.reach(newest_dataset)
+        reach = client.reach(newest_dataset, published_at(NEW_YORK, version))
         if reach is None:
             raise DemoFailed(f"The source at {url} has no row in {newest_dataset}.")
         newest_partition = daily_partitions(settings).get_last_partition_key()
@@ -173,13 +174,6 @@ def _range(settings: Settings, days: int, *, every_day: bool) -> Range:
     return Range(first, last, version.provenance, version.rows_updated_at.isoformat())
 
 
-def _range_tags(wanted: Range) -> dict[str, str]:
-    return {
-        "dagster/asset_partition_range_start": wanted.first.isoformat(),
-        "dagster/asset_partition_range_end": wanted.last.isoformat(),
-    }
-
-
 def _finished_run(instance: dg.DagsterInstance, wanted: Range) -> str | None:
     """The newest run that did just this, if the source has not moved since."""
     newest = instance.get_latest_materialization_event(dg.AssetKey("raw_311"))
@@ -188,7 +182,9 @@ def _finished_run(instance: dg.DagsterInstance, wanted: Range) -> str | None:
     seen = newest.asset_materialization.metadata.get("source_published")
     if seen is None or seen.value != wanted.published:
         return None
-    filters = RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], tags=_range_tags(wanted))
+    filters = RunsFilter(
+        statuses=[dg.DagsterRunStatus.SUCCESS], tags=range_tags(wanted.first, wanted.last)
+    )
     return next((run.run_id for run in instance.get_runs(filters, limit=1)), None)
 
 

@@ -23,6 +23,7 @@ from nyc311_assets.cli.events import RunView
 MARKS = {"waiting": "·", "running": "▶", "done": "✓", "failed": "✗", "skipped": "-"}
 _LOOK_SECONDS = 0.5
 _SHOWN_LINES = 30
+_CANCEL_SECONDS = 60
 
 
 class NotMaterialized(RuntimeError):
@@ -44,6 +45,14 @@ class Materialization:
     steps: tuple[str, ...]
     first: date
     last: date
+
+
+def range_tags(first: date, last: date) -> dict[str, str]:
+    """The tags by which Dagster knows a run over a range of daily partitions."""
+    return {
+        "dagster/asset_partition_range_start": first.isoformat(),
+        "dagster/asset_partition_range_end": last.isoformat(),
+    }
 
 
 def materialize(
@@ -89,11 +98,17 @@ def materialize(
             start_new_session=True,
         )
         try:
-            view = _follow(console, instance, process, known, wanted.steps)
+            view = _follow(console, instance, process, known, wanted)
         except KeyboardInterrupt:
             console.print("Cancelling the run …")
             process.send_signal(signal.SIGINT)
-            process.wait(timeout=60)
+            try:
+                process.wait(timeout=_CANCEL_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise NotMaterialized(
+                    f"The run did not end within {_CANCEL_SECONDS} s of being cancelled (process "
+                    f"{process.pid}). Look at it in Dagster's UI; what it says is in {log_path}."
+                ) from None
             raise NotMaterialized("Cancelled. Run it again to go on where it stopped.") from None
     if view is None:
         lines = log_path.read_text(encoding="utf-8").splitlines()
@@ -106,15 +121,18 @@ def _follow(
     instance: dg.DagsterInstance,
     process: subprocess.Popen[bytes],
     known: set[str],
-    steps: tuple[str, ...],
+    wanted: Materialization,
 ) -> RunView | None:
     view: RunView | None = None
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         while True:
             ended = process.poll() is not None
             if view is None:
-                new = [run for run in instance.get_runs(limit=5) if run.run_id not in known]
-                view = RunView(instance, new[0].run_id, steps) if new else None
+                # A schedule or a sensor may start another run in the same moment.
+                ours = dg.RunsFilter(tags=range_tags(wanted.first, wanted.last))
+                runs = instance.get_runs(filters=ours, limit=5)
+                new = [run for run in runs if run.run_id not in known]
+                view = RunView(instance, new[0].run_id, wanted.steps) if new else None
             if view is not None:
                 for line in view.refresh():
                     if not console.is_terminal:

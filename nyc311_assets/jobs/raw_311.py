@@ -8,14 +8,17 @@ from datetime import UTC, datetime
 
 from nyc311_assets.jobs.progress import show_progress
 from nyc311_assets.jobs.session import Job, open_job
+from nyc311_assets.pipeline.batches import rows_without_day_before
 from nyc311_assets.pipeline.bronze import Fetch, ingest
 from nyc311_assets.pipeline.checks import check_raw
 from nyc311_assets.pipeline.checks.fields import check_fields
 from nyc311_assets.pipeline.checks.spec import names
+from nyc311_assets.pipeline.contracts import BATCHES
 from nyc311_assets.pipeline.days import plan_pull
 from nyc311_assets.pipeline.inspection import Inspection
 from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.pipeline.soda.progress import fetched_days
+from nyc311_assets.pipeline.tables import Table
 
 
 def run(job: Job) -> None:
@@ -53,6 +56,8 @@ def run(job: Job) -> None:
             inspect=inspection,
         )
     shutil.rmtree(progress_folder, ignore_errors=True)
+    batches = Table(job.spark, job.lakehouse, BATCHES)
+    before = rows_without_day_before(batches, batch.pulled_at)
     for partition in job.partitions:
         pulled = batch.of_partition(partition)
         job.report_partition(
@@ -65,7 +70,7 @@ def run(job: Job) -> None:
             },
         )
         for verdict in (
-            *check_raw(batch, partition),
+            *check_raw(batch, partition, before),
             *check_fields(job.city, batch, partition),
             *inspection.verdicts[partition],
         ):

@@ -52,6 +52,7 @@ def record_batch(
             page_sha256=list(of_day.page_sha256) if of_day else None,
             source_columns=dict(of_day.source_columns) if of_day else None,
             held_back=day.held_back,
+            rows_without_day=day.rows_without_day,
         )
 
     schema = ", ".join(f"{column.name} {column.type}" for column in BATCHES.columns)
@@ -82,6 +83,7 @@ def read_batch(batches: Table, batch_id: str) -> Batch | None:
             source_reach=row["source_reach"],
             provenance=_provenance(row),
             held_back=row["held_back"],
+            rows_without_day=row["rows_without_day"],
         )
         for row in rows
     )
@@ -95,6 +97,27 @@ def read_batch(batches: Table, batch_id: str) -> Batch | None:
         pulled_at=datetime.fromtimestamp(rows[0]["pulled_us"] / 1_000_000, UTC),
         days=days,
     )
+
+
+def rows_without_day_before(batches: Table, at: datetime) -> dict[str, int]:
+    """How many rows of each dataset belonged to no request day when it was last pulled.
+
+    Args:
+        batches: bronze.batches.
+        at: Only batches that began before this time, aware.
+
+    Returns:
+        Dataset id -> rows, by the newest batch that recorded them.
+    """
+    rows = (
+        batches.read()
+        .where(F.col("rows_without_day").isNotNull())
+        .where(F.unix_micros("ingested_at") < F.lit(round(at.timestamp() * 1_000_000)))
+        .groupBy("dataset_id")
+        .agg(F.max_by("rows_without_day", F.struct("ingested_at", "batch_id")).alias("rows"))
+        .collect()
+    )
+    return {row["dataset_id"]: row["rows"] for row in rows}
 
 
 def newest_pulls(batches: Table, first: date, last: date) -> dict[date, Pull]:

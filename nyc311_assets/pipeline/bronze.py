@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,11 +13,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.batches import known_sources, read_batch, record_batch
-from nyc311_assets.pipeline.cities import City
+from nyc311_assets.pipeline.cities import City, Dataset
 from nyc311_assets.pipeline.contracts import BATCHES, RAW_311
 from nyc311_assets.pipeline.days import plan_pull
 from nyc311_assets.pipeline.landing import LandedRows, landed_rows
-from nyc311_assets.pipeline.pulls import Batch, Provenance, PulledDay
+from nyc311_assets.pipeline.pulls import Batch, Provenance, PulledDay, published_at
 from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.pipeline.soda.errors import EmptyPullError, is_source_moved
 from nyc311_assets.pipeline.soda.options import PAGE_SIZE
@@ -160,6 +160,7 @@ class _Pull:
     source: str
     versions: Mapping[str, DatasetVersion]
     reach: Mapping[str, datetime | None]
+    rows_without_day: Mapping[str, int]
     expected: Mapping[date, int]
 
     @property
@@ -175,7 +176,17 @@ def _prepare(
     datasets = by_dataset(city, plan)
     versions = {dataset_id: client.dataset_version(dataset_id) for dataset_id in datasets}
     source = _one_source(known, url, versions.values())
-    reach = {dataset_id: client.reach(dataset_id) for dataset_id in datasets}
+    published = {id_: published_at(city, version) for id_, version in versions.items()}
+    reach = {dataset_id: client.reach(dataset_id, until) for dataset_id, until in published.items()}
+    rows_without_day = {
+        dataset.dataset_id: client.rows_without_day(
+            dataset.dataset_id,
+            dataset.first_date,
+            _last_moment(dataset, published[dataset.dataset_id]),
+        )
+        for dataset in city.datasets
+        if dataset.dataset_id in datasets
+    }
     expected = _count(client, datasets)
     if not any(expected.values()):
         newest = max(filter(None, reach.values()), default=None)
@@ -184,7 +195,16 @@ def _prepare(
             "Nothing was written. Choose partitions that the source has published, or wait until "
             "it publishes them."
         )
-    return _Pull(source, versions, reach, expected)
+    return _Pull(source, versions, reach, rows_without_day, expected)
+
+
+def _last_moment(dataset: Dataset, published: datetime) -> datetime:
+    """The last moment at which a row of a dataset can have been created, naive local time."""
+    if dataset.last_date is None:
+        return published
+    # SODA's times are in milliseconds.
+    end = datetime.combine(dataset.last_date + timedelta(days=1), time.min)
+    return min(published, end - timedelta(milliseconds=1))
 
 
 def _append(
@@ -281,4 +301,5 @@ def _pulled_day(
             page_sha256=landed.page_sha256 if landed else (),
             source_columns=version.types,
         ),
+        rows_without_day=pull.rows_without_day[dataset_id],
     )

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.soda.reconcile import DayReconciliation
+from nyc311_assets.pipeline.soda.version import DatasetVersion
+
+
+def published_at(city: City, version: DatasetVersion) -> datetime:
+    """When a dataset was published, naive local time as its created_date is."""
+    return version.rows_updated_at.astimezone(city.time_zone).replace(tzinfo=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +39,18 @@ class PulledDay(DayReconciliation):
 
     Attributes:
         ingestion_date: Daily partition that its rows went to.
-        source_reach: Newest created_date of its dataset, naive local time.
+        source_reach: Newest created_date of its dataset up to its publication, naive local time.
         provenance: Where its rows came from; None where that was not recorded or not asked.
         held_back: Why its rows are kept out of silver although they landed; None if they are not.
+        rows_without_day: Rows of its dataset whose created_date is null, outside the dataset's
+            days or after its publication; None where that was not recorded or not asked.
     """
 
     ingestion_date: date
     source_reach: datetime | None
     provenance: Provenance | None = None
     held_back: str | None = None
+    rows_without_day: int | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -62,7 +72,7 @@ class Batch:
         source: Where the rows came from, for people.
         is_new: False if an earlier try had already landed it and nothing was fetched.
         dataset_version: Newest rowsUpdatedAt among the datasets, aware.
-        source_reach: Newest created_date at the source, naive local time.
+        source_reach: Newest created_date at the source up to its publication, naive local time.
         pulled_at: When the pull began, aware.
         days: The request dates, oldest first.
     """

@@ -11,6 +11,7 @@ from nyc311_assets.local.feed.server import running_feed
 from nyc311_assets.local.feed.synthetic.source import SyntheticSource
 from nyc311_assets.pipeline.bronze import Fetch
 from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.pulls import published_at
 from nyc311_assets.pipeline.soda.cache import AnswerCache
 from nyc311_assets.pipeline.soda.client import SodaClient
 from nyc311_assets.pipeline.soda.queries import page_query
@@ -75,9 +76,22 @@ class _LandedSource(SodaClient):
         assert dataset_id == DATASET
         return self._landed.version
 
-    def reach(self, dataset_id: str) -> datetime | None:
+    def reach(
+        self,
+        dataset_id: str,
+        until: datetime,  # noqa: ARG002  (nothing is later)
+    ) -> datetime | None:
         assert dataset_id == DATASET
         return self._landed.reach
+
+    def rows_without_day(
+        self,
+        dataset_id: str,
+        first: date,  # noqa: ARG002  (nothing is earlier)
+        until: datetime,  # noqa: ARG002  (nothing is later)
+    ) -> int:
+        assert dataset_id == DATASET
+        return 0
 
     def rows_per_day(
         self,
@@ -106,7 +120,7 @@ def land(days: int, folder: Path, last: date = LAST_DAY, now: datetime = NOW) ->
     ):
         version = asking.dataset_version(DATASET)
         cache = AnswerCache(folder / "cache", _cache_source(version))
-        reach = asking.reach(DATASET)
+        reach = asking.reach(DATASET, published_at(NEW_YORK, version))
         assert reach is not None
         landed = Landed(folder, feed.url, version, reach, {})
         landed.plain.mkdir(parents=True)

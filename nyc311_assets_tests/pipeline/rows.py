@@ -101,6 +101,7 @@ def land(
             day not in set(unreconciled),
             *NOT_RECORDED,
             "not_doubled: a test" if day in set(held_back) else None,
+            None,
         )
         for day in days
     ]

@@ -5,7 +5,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -13,20 +13,25 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from nyc311_assets.pipeline.batches import read_batch
+from nyc311_assets.pipeline.batches import read_batch, rows_without_day_before
 from nyc311_assets.pipeline.bronze import SourceMixed
+from nyc311_assets.pipeline.checks import check_raw
 from nyc311_assets.pipeline.checks.fields import check_fields
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import BATCHES, Column
+from nyc311_assets.pipeline.days import day_state
+from nyc311_assets.pipeline.pulls import Batch
 from nyc311_assets.pipeline.soda.errors import EmptyPullError
 from nyc311_assets.pipeline.tables import ContractBroken, Lakehouse, Table
 from nyc311_assets_tests.pipeline.road import pull, request, serving, write_rows
 from nyc311_assets_tests.pipeline.soda.portal import (
     PUBLISHED_AT,
+    Dataset,
     Portal,
     Reply,
     Request,
     requests_of,
+    running_portal,
 )
 
 pytestmark = pytest.mark.spark
@@ -119,7 +124,7 @@ def test_a_day_is_recorded_with_the_query_that_brings_its_page_again(
 def test_a_table_gets_the_columns_that_its_contract_gained_and_refuses_another_type(
     spark: SparkSession, lakehouse: Lakehouse, tmp_path: Path, rows: Path
 ) -> None:
-    gained = ("query", "pages", "page_sha256", "source_columns")
+    gained = ("query", "pages", "page_sha256", "source_columns", "rows_without_day")
     older = replace(BATCHES, columns=tuple(c for c in BATCHES.columns if c.name not in gained))
     table = Table(spark, lakehouse, older).create()
     with serving(rows) as url:
@@ -131,8 +136,12 @@ def test_a_table_gets_the_columns_that_its_contract_gained_and_refuses_another_t
     old, new = read_batch(batches, "old"), read_batch(batches, "new")
     assert old is not None
     assert new is not None
-    assert old.days == tuple(replace(day, provenance=None) for day in record.days)
-    assert all(day.provenance for day in new.days)
+    assert old.days == tuple(
+        replace(day, provenance=None, rows_without_day=None) for day in record.days
+    )
+    assert all(day.provenance and day.rows_without_day == 0 for day in new.days)
+    assert rows_without_day_before(batches, old.pulled_at) == {}
+    assert rows_without_day_before(batches, datetime.now(UTC)) == {"erm2-nwe9": 0}
     passed = check_fields(NEW_YORK, old, DAYS[9])
     assert [(verdict.passed, "not_judged" in verdict.figures) for verdict in passed] == [
         (True, True)
@@ -206,11 +215,80 @@ def test_two_sources_never_share_a_lakehouse(
             f"INSERT INTO {lakehouse.sql_name('bronze.batches')} SELECT 'b0', ingestion_date, "
             "request_date, ingested_at, dataset_id, dataset_version, 'data.cityofnewyork.us', "
             "source_reach, rows_expected, rows_landed, is_reconciled, query, pages, page_sha256, "
-            "source_columns, held_back FROM "
+            "source_columns, held_back, rows_without_day FROM "
             f"{lakehouse.sql_name('bronze.batches')} LIMIT 1"
         )
         with pytest.raises(SourceMixed, match="Use another NYC311_HOME"):
             pull(spark, lakehouse, tmp_path, url, [DAYS[9]], "b2")
+
+
+def test_rows_that_belong_to_no_day_are_told_once_and_complete_no_day(
+    spark: SparkSession, lakehouse: Lakehouse, tmp_path: Path
+) -> None:
+    today = DAYS[9]
+    published = datetime(2026, 3, 10, 21, 40, tzinfo=NEW_YORK.time_zone)
+    (undated,) = requests_of(today, ["10:00:00.000"], first_key=5)
+    del undated["created_date"]
+    (of_2099,) = requests_of(date(2099, 1, 1), ["10:00:00.000"], first_key=4)
+
+    def told(batch: Batch) -> bool:
+        """Whether the check of the partition fails, as the job asks for it."""
+        before = rows_without_day_before(Table(spark, lakehouse, BATCHES), batch.pulled_at)
+        verdicts = {each.spec.name: each for each in check_raw(batch, today, before)}
+        assert verdicts["no_rows_without_day"].figures["rows_without_day"] == "erm2-nwe9: 2"
+        return not verdicts["no_rows_without_day"].passed
+
+    with running_portal() as portal:
+        dataset = portal.datasets["erm2-nwe9"]
+        dataset.published_at = int(published.timestamp())
+        dataset.rows = [
+            *requests_of(DAYS[8], ["10:00:00.000"] * 2),
+            *requests_of(today, ["02:04:31.000"], first_key=3),
+            of_2099,
+            undated,
+        ]
+        first = pull(spark, lakehouse, tmp_path, portal.url, [today], "b1")
+        second = pull(spark, lakehouse, tmp_path, portal.url, [today], "b2")
+        dataset.rows.append(of_2099 | {":id": "row-another"})
+        retry = pull(spark, lakehouse, tmp_path, portal.url, [today], "b1")
+    assert first.source_reach == datetime(2026, 3, 10, 2, 4, 31)
+    assert landed(spark, lakehouse) == {(today, DAYS[8]): 4, (today, today): 2}
+    states = {
+        day.request_date: day_state(
+            NEW_YORK, day.request_date, day.source_reach, first.dataset_version
+        )
+        for day in first.days
+    }
+    assert [states[day].is_complete for day in (DAYS[8], today)] == [True, False]
+    assert [day.rows_without_day for day in first.days] == [2] * 8
+    assert retry == replace(first, is_new=False)
+    assert [told(batch) for batch in (first, second, retry)] == [True, False, True]
+
+
+def test_a_row_in_the_dataset_of_other_years_belongs_to_no_day(
+    spark: SparkSession, lakehouse: Lakehouse, tmp_path: Path
+) -> None:
+    old, new = (dataset.dataset_id for dataset in NEW_YORK.datasets)
+    last, first = date(2019, 12, 31), date(2020, 1, 1)
+    with running_portal() as portal:
+        portal.datasets = {
+            old: Dataset(
+                [
+                    *requests_of(last, ["23:59:59.999"]),
+                    *requests_of(first, ["00:00:00.000"] * 2, first_key=2),
+                ]
+            ),
+            new: Dataset(
+                [
+                    *requests_of(last, ["23:59:59.999"], first_key=4),
+                    *requests_of(first, ["00:00:00.000"], first_key=5),
+                ]
+            ),
+        }
+        batch = pull(spark, lakehouse, tmp_path, portal.url, [first], "b1")
+    assert landed(spark, lakehouse) == {(first, last): 1, (first, first): 1}
+    assert [day.rows_without_day for day in batch.days] == [2] * 7 + [1]
+    assert read_batch(Table(spark, lakehouse, BATCHES), "b1") == replace(batch, is_new=False)
 
 
 class PublishingPortal(Portal):

@@ -47,6 +47,11 @@ BATCHES = TableContract(
         Column(
             "held_back", "STRING", "Why the day's rows are kept out of silver; null: they are not"
         ),
+        Column(
+            "rows_without_day",
+            "BIGINT",
+            "Rows of the dataset created on no day of it, or after its publication",
+        ),
     ),
     key=("batch_id", "request_date"),
     properties={"delta.appendOnly": "true"},

@@ -21,6 +21,7 @@ from nyc311_assets.pipeline.soda.queries import (
     page_query,
     reach_query,
     rows_per_day_query,
+    rows_without_day_queries,
 )
 from nyc311_assets.pipeline.soda.transport import Answer, RetryPolicy, Timeouts, Transport
 from nyc311_assets.pipeline.soda.version import DatasetVersion
@@ -105,13 +106,22 @@ class SodaClient:
             lambda body: DatasetVersion.from_metadata(dataset_id, _json(body, "the metadata")),
         )
 
-    def reach(self, dataset_id: str) -> datetime | None:
-        """The newest creation time in a dataset, as naive local time; None when it is empty.
+    def reach(self, dataset_id: str, until: datetime) -> datetime | None:
+        """The newest creation time in a dataset that can be true.
+
+        A row created later than the publication that shows it cannot be true.
+
+        Args:
+            dataset_id: The dataset.
+            until: When it was published, naive local time; what is later is passed over.
+
+        Returns:
+            Naive local time; None when the dataset has no such row.
 
         Raises:
             SodaError: The source refuses or does not answer.
         """
-        query = reach_query(dataset_id, created_field=self._created_field)
+        query = reach_query(dataset_id, until, created_field=self._created_field)
 
         def read(row: dict[str, Any]) -> datetime | None:
             newest = row.get("reach")
@@ -119,6 +129,25 @@ class SodaClient:
 
         (reach,) = self._query(query, lambda body: _result_rows(body, query, read, range(1, 2)))
         return reach
+
+    def rows_without_day(self, dataset_id: str, first: date, until: datetime) -> int:
+        """How many rows of a dataset belong to no request day, so that no pull of a day has them.
+
+        They have no creation time, or one before the dataset's days, or one that is later than
+        can be true.
+
+        Args:
+            dataset_id: The dataset.
+            first: First request day that it holds.
+            until: Last moment at which a row of it can have been created, naive local time.
+
+        Raises:
+            SodaError: The source refuses or does not answer.
+        """
+        queries = rows_without_day_queries(
+            dataset_id, first, until, created_field=self._created_field
+        )
+        return sum(self._row_count(query) for query in queries)
 
     def rows_per_day(
         self, dataset_id: str, first: date, last: date, *, reads: int = 2
@@ -268,6 +297,13 @@ class SodaClient:
             created_field=self._created_field,
         )
         return page, body
+
+    def _row_count(self, query: Query) -> int:
+        def read(row: dict[str, Any]) -> int:
+            return int(row["row_count"])
+
+        (count,) = self._query(query, lambda body: _result_rows(body, query, read, range(1, 2)))
+        return count
 
     def _query(self, query: Query, read: Callable[[bytes], Answer]) -> Answer:
         return self._transport.get(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 SYSTEM_FIELDS = (":id", ":updated_at")
 _MOST_DAYS = 50_000
@@ -52,6 +52,11 @@ class RowKey:
 def floating_timestamp(day: date) -> str:
     """Midnight at the start of a day as SODA writes local wall time."""
     return f"{day.isoformat()}T00:00:00.000"
+
+
+def _floating(moment: datetime) -> str:
+    """Naive local time as SODA writes it, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds")
 
 
 def window(request_date: date) -> tuple[str, str]:
@@ -128,6 +133,45 @@ def rows_per_day_query(
     )
 
 
-def reach_query(dataset_id: str, *, created_field: str = "created_date") -> Query:
-    """The newest creation time in a dataset: column `reach`."""
-    return Query(dataset_id, (("select", f"max({created_field}) AS reach"),))
+def reach_query(dataset_id: str, until: datetime, *, created_field: str = "created_date") -> Query:
+    """The newest creation time in a dataset that can be true: column `reach`.
+
+    A row created later than the publication that shows it cannot be true. Counted in, one such
+    row would make every day before it look published to its end.
+
+    Args:
+        dataset_id: The dataset.
+        until: When it was published, naive local time; what is later is passed over.
+        created_field: The column of the request's creation time.
+    """
+    return Query(
+        dataset_id,
+        (
+            ("select", f"max({created_field}) AS reach"),
+            ("where", f"{created_field} <= {_text(_floating(until))}"),
+        ),
+    )
+
+
+def rows_without_day_queries(
+    dataset_id: str, first: date, until: datetime, *, created_field: str = "created_date"
+) -> tuple[Query, ...]:
+    """The rows that belong to no request day: column `row_count` of each, to be added up.
+
+    Three queries and not one with OR, so that the embedded feed looks at few days for each.
+
+    Args:
+        dataset_id: The dataset.
+        first: First request day that the dataset holds.
+        until: Last moment at which a row of it can have been created, naive local time.
+        created_field: The column of the request's creation time.
+    """
+    conditions = (
+        f"{created_field} IS NULL",
+        f"{created_field} < {_text(floating_timestamp(first))}",
+        f"{created_field} > {_text(_floating(until))}",
+    )
+    return tuple(
+        Query(dataset_id, (("select", "count(*) AS row_count"), ("where", condition)))
+        for condition in conditions
+    )

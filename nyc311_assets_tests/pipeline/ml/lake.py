@@ -79,7 +79,7 @@ def write_gold(
     values = ", ".join(
         f"('b{each}', DATE'{each}', DATE'{each}', TIMESTAMP'{each} 23:00:00', 'd', "
         f"TIMESTAMP'{each} 23:00:00', 'test', TIMESTAMP_NTZ'{each + timedelta(days=1)} 01:00:00', "
-        "1, 1, true, null, null, null, null, null)"
+        "1, 1, true, null, null, null, null, null, null)"
         for each in days
         if each not in incomplete
     )

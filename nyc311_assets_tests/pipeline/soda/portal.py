@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import operator
 import re
 import socket
 import struct
@@ -22,8 +23,8 @@ PUBLISHED_AT = 1_766_600_348
 DATA_TYPE_NAMES = {"created_date": "calendar_date", "location": "location"}
 COLUMNS = ("unique_key", "created_date", "agency", "descriptor", "location")
 
-_FROM = re.compile(r"created_date >= '([^']+)'")
-_TO = re.compile(r"created_date < '([^']+)'")
+_BOUND = re.compile(r"created_date (>=|<=|>|<) '([^']+)'")
+_HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _AFTER = re.compile(r"created_date = '([^']+)' AND :id > '([^']+)'")
 
 
@@ -110,6 +111,8 @@ class Portal:
                 days[day] = days.get(day, 0) + 1
             counts = [{"day": day, "row_count": str(n)} for day, n in sorted(days.items())]
             body = page_body(counts)
+        elif request.parameters["$select"].startswith("count(*)"):
+            body = page_body([{"row_count": str(len(rows))}])
         else:
             body = page_body([{"reach": max(r["created_date"] for r in rows)} if rows else {}])
         return Reply(body, 200, {"content-type": JSON})
@@ -229,18 +232,26 @@ def _metadata(dataset_id: str, dataset: Dataset) -> dict[str, Any]:
 
 
 def _matching(dataset: Dataset, parameters: dict[str, str]) -> list[dict[str, Any]]:
-    where = parameters.get("$where", "")
+    where, _, seek = parameters["$where"].partition(" AND (")
+    if where == "created_date IS NULL":
+        return [row for row in dataset.rows if row.get("created_date") is None]
+    bounds = _BOUND.findall(where)
+    assert where == " AND ".join(f"created_date {sign} '{moment}'" for sign, moment in bounds)
     order = {row[":id"]: place for place, row in enumerate(dataset.rows)}
 
     def key(row: dict[str, Any]) -> tuple[datetime, int]:
         return datetime.fromisoformat(row["created_date"]), order[row[":id"]]
 
-    rows = sorted(dataset.rows, key=key)
-    if start := _FROM.search(where):
-        rows = [row for row in rows if row["created_date"] >= start[1]]
-    if end := _TO.search(where):
-        rows = [row for row in rows if row["created_date"] < end[1]]
-    if after := _AFTER.search(where):
+    def holds(row: dict[str, Any]) -> bool:
+        # As in SQL, a comparison with null holds for no row.
+        created = row.get("created_date")
+        return created is not None and all(
+            _HOLDS[sign](datetime.fromisoformat(created), datetime.fromisoformat(moment))
+            for sign, moment in bounds
+        )
+
+    rows = sorted(filter(holds, dataset.rows), key=key)
+    if after := _AFTER.search(seek):
         last = datetime.fromisoformat(after[1]), order[after[2]]
         rows = [row for row in rows if key(row) > last]
     return rows

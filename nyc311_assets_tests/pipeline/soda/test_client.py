@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -28,6 +29,8 @@ from nyc311_assets_tests.pipeline.soda.portal import (
 
 DATASET = "erm2-nwe9"
 DAY = date(2026, 2, 18)
+FIRST_DAY = date(2020, 1, 1)
+PUBLISHED = datetime(2026, 2, 18, 21, 40)
 Connect = Callable[..., SodaClient]
 
 
@@ -50,11 +53,60 @@ def test_the_version_says_what_the_dataset_is_and_when_it_was_published(
 def test_the_reach_is_the_newest_wall_time(portal: Portal, connect: Connect) -> None:
     portal.datasets[DATASET].rows = requests_of(DAY, ["02:04:31.000", "01:00:00.000"])
 
-    assert connect().reach(DATASET) == datetime(2026, 2, 18, 2, 4, 31)
+    assert connect().reach(DATASET, PUBLISHED) == datetime(2026, 2, 18, 2, 4, 31)
+
+
+def test_a_row_created_after_the_publication_that_shows_it_is_no_reach(
+    portal: Portal, connect: Connect
+) -> None:
+    portal.datasets[DATASET].rows = [
+        *requests_of(DAY, ["02:04:31.000", "21:40:00.000", "21:40:00.001"]),
+        *requests_of(date(2099, 1, 1), ["00:00:00.000"], first_key=4),
+        *without_created(5),
+    ]
+
+    assert connect().reach(DATASET, PUBLISHED) == PUBLISHED
 
 
 def test_an_empty_dataset_reaches_nowhere(connect: Connect) -> None:
-    assert connect().reach(DATASET) is None
+    assert connect().reach(DATASET, PUBLISHED) is None
+
+
+def without_created(key: int) -> list[dict[str, Any]]:
+    """A row that lacks its creation time, as the portal leaves out what is null."""
+    rows = requests_of(DAY, ["00:00:00.000"], first_key=key)
+    return [{name: row[name] for name in row if name != "created_date"} for row in rows]
+
+
+def test_rows_that_no_day_has_are_counted(portal: Portal, connect: Connect) -> None:
+    dataset = portal.datasets[DATASET]
+    dataset.rows = [
+        *requests_of(FIRST_DAY, ["00:00:00.000"]),
+        *requests_of(DAY, ["21:40:00.000"], first_key=2),
+    ]
+    assert connect().rows_without_day(DATASET, FIRST_DAY, PUBLISHED) == 0
+
+    dataset.rows += [
+        *without_created(3),
+        *requests_of(date(1900, 1, 1), ["00:00:00.000"] * 2, first_key=4),
+        *requests_of(date(2019, 12, 31), ["23:59:59.999"], first_key=6),
+        *requests_of(DAY, ["21:40:00.001"], first_key=7),
+        *requests_of(date(2099, 1, 1), ["00:00:00.000"] * 3, first_key=8),
+    ]
+    assert connect().rows_without_day(DATASET, FIRST_DAY, PUBLISHED) == 8
+
+
+@pytest.mark.parametrize(
+    "answer", [b"[]", b"{}", b"[{}]", b'[{"row_count":"many"}]', b'[{"row_count":"1"},{}]', b"[1]"]
+)
+def test_a_count_that_cannot_be_read_is_asked_again(
+    portal: Portal, connect: Connect, answer: bytes
+) -> None:
+    portal.misbehave(Reply(answer, headers={"content-type": "application/json"}), requests="other")
+    client = connect()
+
+    assert client.rows_without_day(DATASET, FIRST_DAY, PUBLISHED) == 0
+    assert client.retries == 1
 
 
 def test_days_without_rows_are_counted_as_zero(portal: Portal, connect: Connect) -> None:
@@ -298,5 +350,5 @@ def test_a_reach_that_cannot_be_read_is_asked_again(
     portal.misbehave(Reply(answer, headers={"content-type": "application/json"}), requests="other")
     client = connect()
 
-    assert client.reach(DATASET) is None
+    assert client.reach(DATASET, PUBLISHED) is None
     assert client.retries == 1

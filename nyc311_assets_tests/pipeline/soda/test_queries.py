@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 
@@ -11,10 +11,12 @@ from nyc311_assets.pipeline.soda.queries import (
     page_query,
     reach_query,
     rows_per_day_query,
+    rows_without_day_queries,
     window,
 )
 
 DAY = date(2026, 2, 18)
+PUBLISHED = datetime(2026, 2, 18, 21, 40, 8)
 
 
 def test_the_next_page_begins_after_the_last_key() -> None:
@@ -56,13 +58,30 @@ def test_days_are_counted_with_one_grouped_query() -> None:
     }
 
 
+def test_rows_without_a_day_are_counted_with_one_condition_at_a_time() -> None:
+    queries = rows_without_day_queries("erm2-nwe9", date(2020, 1, 1), PUBLISHED)
+
+    assert {query.dataset_id for query in queries} == {"erm2-nwe9"}
+    assert {query.parameters["$select"] for query in queries} == {"count(*) AS row_count"}
+    assert [query.parameters["$where"] for query in queries] == [
+        "created_date IS NULL",
+        "created_date < '2020-01-01T00:00:00.000'",
+        "created_date > '2026-02-18T21:40:08.000'",
+    ]
+
+
 def test_another_city_may_name_its_creation_time_differently() -> None:
-    assert "max(open_dt)" in reach_query("x", created_field="open_dt").parameters["$select"]
+    assert reach_query("x", PUBLISHED, created_field="open_dt").parameters == {
+        "$select": "max(open_dt) AS reach",
+        "$where": "open_dt <= '2026-02-18T21:40:08.000'",
+    }
     assert (
         "date_trunc_ymd(open_dt)" in rows_per_day_query("x", DAY, DAY, created_field="open_dt").text
     )
     page = page_query("x", DAY, (), 1, after=RowKey("t", "r"), created_field="open_dt")
     assert "created_date" not in page.text
+    for query in rows_without_day_queries("x", DAY, PUBLISHED, created_field="open_dt"):
+        assert query.parameters["$where"].startswith("open_dt ")
 
 
 def test_a_query_names_its_dataset_and_its_days() -> None:
@@ -70,4 +89,6 @@ def test_a_query_names_its_dataset_and_its_days() -> None:
         "dataset erm2-nwe9 where created_date >= '2026-02-18T00:00:00.000' "
         "AND created_date < '2026-02-19T00:00:00.000'"
     )
-    assert str(reach_query("erm2-nwe9")) == "dataset erm2-nwe9"
+    assert str(reach_query("erm2-nwe9", PUBLISHED)) == (
+        "dataset erm2-nwe9 where created_date <= '2026-02-18T21:40:08.000'"
+    )

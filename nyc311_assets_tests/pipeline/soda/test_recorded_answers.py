@@ -161,7 +161,7 @@ def test_recorded_error_bodies_are_told_in_one_line(
         portal.misbehave(reply, requests="other")
 
         with pytest.raises(RequestRefusedError) as caught:
-            client.reach("erm2-nwe9")
+            client.reach("erm2-nwe9", datetime(2026, 2, 18, 21, 40))
 
         assert f"answered {status}" in str(caught.value)
         assert (body.get("errorCode") or body["code"]) in str(caught.value)

@@ -45,6 +45,10 @@ class Window:
         return Window(first, last)
 
 
+# `hull` and `intersection` treat it rightly as it is: its first day is later than any last one.
+_NO_DAY = Window(date.max, date.min, is_whole=True)
+
+
 def window_of(condition: Bound | None) -> Window:
     """The days that a condition can hold on: never too few, as few as its comparisons show."""
     if condition is None:
@@ -57,6 +61,9 @@ def window_of(condition: Bound | None) -> Window:
     if condition.function == "op$OR":
         left, right = condition.arguments
         return window_of(left).hull(window_of(right))
+    if condition.function == "#IS_NULL" and _is_created_date(condition.arguments[0]):
+        # No source has a row without it: a day's rows are those created on it.
+        return _NO_DAY
     return _of_comparison(condition)
 
 

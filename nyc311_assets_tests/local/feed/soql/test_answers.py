@@ -91,6 +91,12 @@ def judged(sql: str) -> list[tuple[Any, ...]]:
         "closed_date > created_date AND created_date <= '2026-06-02'",
         "true",
         "created_date < '2020-01-01'",
+        "created_date IS NULL",
+        "created_date IS NULL AND agency = 'DOT'",
+        "created_date IS NULL OR agency = 'DOT'",
+        "created_date <= '2026-06-02T01:00:00.000' OR created_date IS NULL",
+        "created_date IS NOT NULL",
+        "NOT (created_date IS NULL)",
     ],
 )
 def test_a_condition_keeps_the_rows_that_duckdb_keeps(client: httpx.Client, condition: str) -> None:

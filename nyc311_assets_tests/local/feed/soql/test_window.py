@@ -42,6 +42,15 @@ JUNE_1, JUNE_2 = date(2026, 6, 1), date(2026, 6, 2)
         ("created_date > '2026-06-01' OR agency = 'DOT'", Window()),
         ("created_date >= '2026-06-01' AND agency = 'DOT'", Window(JUNE_1)),
         ("NOT created_date > '2026-06-01'", Window()),
+        (
+            "created_date IS NULL OR created_date >= '2026-06-01' AND created_date < '2026-06-03'",
+            Window(JUNE_1, JUNE_2),
+        ),
+        ("created_date < '2026-06-02' OR created_date IS NULL", Window(None, JUNE_1)),
+        ("created_date IS NULL OR agency = 'DOT'", Window()),
+        ("NOT (created_date IS NULL)", Window()),
+        ("created_date IS NOT NULL", Window()),
+        ("closed_date IS NULL", Window()),
         ("closed_date > '2026-06-01'", Window()),
         ("created_date > closed_date", Window()),
         ("true", Window()),
@@ -57,6 +66,20 @@ def test_no_condition_holds_on_every_day() -> None:
     assert window_of(None) == Window(is_whole=True)
     assert window_of(None).within((JUNE_1, JUNE_2)) == (JUNE_1, JUNE_2)
     assert Window(first=JUNE_2).within((JUNE_1, JUNE_1)) is None
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "created_date IS NULL",
+        "date_trunc_ymd(created_date) IS NULL",
+        "created_date IS NULL AND agency = 'DOT'",
+        "created_date >= '2026-06-01' AND created_date IS NULL",
+        "created_date IS NULL OR created_date IS NULL",
+    ],
+)
+def test_no_day_has_a_row_without_created_date(condition: str) -> None:
+    assert window(condition).within((date.min, date.max)) is None
 
 
 moments = st.datetimes(datetime(2026, 6, 1), datetime(2026, 6, 5)).map(
