@@ -16,13 +16,21 @@ FROM days
 LEFT JOIN (
     SELECT request_date, count(*) AS requests FROM requests WHERE is_current GROUP BY request_date
 ) AS counted ON counted.request_date = days.request_date
-ORDER BY days.request_date
+"""
+_NOT_IN_SILVER = """
+SELECT request_date, rows_expected, rows_landed, held_back
+FROM (
+    SELECT *, row_number() OVER (
+        PARTITION BY request_date ORDER BY ingested_at DESC, batch_id DESC
+    ) AS age FROM batches
+)
+WHERE age = 1 AND request_date NOT IN (SELECT request_date FROM days)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class DayLine:
-    """One request date, by the newest pull of it that silver has merged.
+    """One request date, by the newest pull of it that silver has merged, else by the newest one.
 
     Attributes:
         request_date: The local day.
@@ -30,7 +38,8 @@ class DayLine:
         bronze: Rows that landed.
         silver: Current requests in silver.requests.
         rejects: Rows that break the contract.
-        duplicates: Further copies of a request in the pull.
+        duplicates: Further copies of a request in the pull, and requests that stand on another day.
+        left_out: Why silver has no pull of the day; None if it has one.
     """
 
     request_date: date
@@ -39,22 +48,31 @@ class DayLine:
     silver: int
     rejects: int
     duplicates: int
+    left_out: str | None = None
 
     @property
     def adds_up(self) -> bool:
         """Whether every row of the source is in exactly one place."""
-        return self.source == self.bronze == self.silver + self.rejects + self.duplicates
+        return self.source == self.bronze == self._accounted
+
+    @property
+    def _accounted(self) -> int:
+        return self.silver + self.rejects + self.duplicates
 
     def __str__(self) -> str:
-        sign = "=" if self.adds_up else "≠"
-        return (
-            f"{self.request_date}  source {self.source:,} {sign} bronze {self.bronze:,} {sign} "
+        def sign(is_equal: bool) -> str:
+            return "=" if is_equal else "≠"
+
+        line = (
+            f"{self.request_date}  source {self.source:,} {sign(self.source == self.bronze)} "
+            f"bronze {self.bronze:,} {sign(self.bronze == self._accounted)} "
             f"silver {self.silver:,} + rejects {self.rejects:,} + duplicates {self.duplicates:,}"
         )
+        return line if self.left_out is None else f"{line}: {self.left_out}"
 
 
 def day_lines(lakehouse: Path) -> tuple[DayLine, ...]:
-    """The account of every request date that silver has merged, oldest first.
+    """The account of every request date that was pulled, oldest first.
 
     Counts what is published now, without Spark.
 
@@ -62,10 +80,25 @@ def day_lines(lakehouse: Path) -> tuple[DayLine, ...]:
         lakehouse: Root of a lakehouse of folders.
     """
     tables = {name: lakehouse / "silver" / name for name in ("days", "requests")}
+    tables["batches"] = lakehouse / "bronze" / "batches"
     if not all(DeltaTable.is_deltatable(str(path)) for path in tables.values()):
         return ()
     builder = QueryBuilder()
     for name, path in tables.items():
         builder = builder.register(name, DeltaTable(str(path)))
     rows = pa.table(builder.execute(_QUERY).read_all()).to_pylist()
-    return tuple(DayLine(*row.values()) for row in rows)
+    lines = [DayLine(*row.values()) for row in rows]
+    for row in pa.table(builder.execute(_NOT_IN_SILVER).read_all()).to_pylist():
+        day, source, bronze, held_back = row.values()
+        lines.append(
+            DayLine(day, source, bronze, 0, 0, 0, _why_left_out(source, bronze, held_back))
+        )
+    return tuple(sorted(lines, key=lambda line: line.request_date))
+
+
+def _why_left_out(source: int, bronze: int, held_back: str | None) -> str:
+    if held_back is not None:
+        return f"held back, {held_back}"
+    if source == 0:
+        return "the source has no row of it"
+    return "not merged yet" if source == bronze else "kept out until a pull brings what is counted"

@@ -1,4 +1,4 @@
-"""The job of silver_requests: merge the partitions' newest batches into silver."""
+"""The job of silver_requests: merge the newest usable pulls of the partitions' days into silver."""
 
 from __future__ import annotations
 

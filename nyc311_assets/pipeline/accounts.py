@@ -12,7 +12,7 @@ class PartitionCounts:
     """What became of one partition's rows: read = kept + superseded + rejected.
 
     Attributes:
-        rows_read: Rows of its newest batch, in usable request dates.
+        rows_read: Rows of the newest usable pull of each of its request dates.
         rows_kept: Sound rows, each request once.
         rows_superseded: Older or equal copies of a request in the same pull.
         rows_rejected: Rows that break the contract.
@@ -40,7 +40,8 @@ class DayAccount:
         rows_in_bronze: Rows that landed.
         requests_in_silver: Current rows of the day in the published silver.requests.
         rejects: Rows of the pull that break the contract.
-        duplicates: Older or equal copies of a request in the pull.
+        duplicates: Older or equal copies of a request in the pull, and requests that another pull
+            brought with a newer version, created on another day.
     """
 
     request_date: date

@@ -51,7 +51,8 @@ class DayState:
     Attributes:
         request_date: The local day.
         is_complete: The source reached past its end when it was last pulled whole.
-        is_final: Complete, and pulled after the settling time.
+        is_final: Complete, and pulled when the settling time was over, as the last partition that
+            asks for the day does.
     """
 
     request_date: date
@@ -73,5 +74,5 @@ def day_state(
     end = datetime.combine(request_date + timedelta(days=1), datetime.min.time())
     is_complete = source_reach is not None and source_reach >= end
     published_on = dataset_version.astimezone(city.time_zone).date()
-    settled = (published_on - request_date).days > city.settling_days
+    settled = (published_on - request_date).days >= city.settling_days
     return DayState(request_date, is_complete, is_complete and settled)

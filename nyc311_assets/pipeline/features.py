@@ -42,7 +42,7 @@ class Scope:
         first: First request date of silver.
         last: Its last one.
         changed: Days to count anew; the others are as gold has them.
-        affected: Days whose rows are wanted, oldest first.
+        affected: Days whose rows are made anew, oldest first.
     """
 
     first: date
@@ -102,7 +102,7 @@ def daily_counts(
         gold: gold.daily_counts, right on all days that have not changed: request_date, SERIES,
             requests, closed, median_hours_to_close, open_backlog.
         scope: The days.
-        states: Completeness of each day.
+        states: Completeness of each day. A day without one is unknown, not zero: it has no row.
 
     Returns:
         The columns of gold.daily_counts in any order; what is unknown is NaN or None.
@@ -206,7 +206,7 @@ def _calendar(city: City, scope: Scope, states: Mapping[date, DayState]) -> pd.D
             "holiday": pd.Series([holidays.get(day) for day in days], dtype=object),
             "is_complete": [day in states and states[day].is_complete for day in days],
             "is_final": [day in states and states[day].is_final for day in days],
-            "is_wanted": [day in affected for day in days],
+            "is_wanted": [day in affected and day in states for day in days],
         }
     )
 

@@ -15,19 +15,19 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from nyc311_assets.pipeline.accounts import DayTotals
-from nyc311_assets.pipeline.batches import USABLE
 from nyc311_assets.pipeline.cities import City
-from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS, silver_requests
+from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS, DAYS, silver_requests
 from nyc311_assets.pipeline.days import DayState, day_state, days_between
 from nyc311_assets.pipeline.features import (
     ACTIVE_DAYS,
     BACKLOG_DAYS,
+    FEATURE_DAYS,
     SERIES,
     Scope,
     daily_counts,
 )
 from nyc311_assets.pipeline.tables import Lakehouse, Table, within
-from nyc311_assets.pipeline.watermark import changed_days, read_watermark, watermark
+from nyc311_assets.pipeline.watermark import Watermark, changed_days, read_watermark
 
 # Rows of so many days travel between Spark and this process at one time.
 _DAYS_AT_ONCE = 400
@@ -77,9 +77,12 @@ def aggregate(
     """
     requests = Table(spark, lakehouse, silver_requests(city)).create()
     counts = Table(spark, lakehouse, DAILY_COUNTS).create()
-    silver_version = requests.version()
-    mark = watermark(silver_version)
-    current = requests.read().where("is_current")
+    # Before silver's version: what another run merges meanwhile is unknown here, not complete.
+    states = day_states(spark, lakehouse, city)
+    at = Watermark(requests.version(), requests.table_id())
+    mark = at.metadata
+    # Each query would see another run's rows otherwise.
+    current = requests.at_version(at.version).where("is_current")
     reached = current.agg(F.min("request_date"), F.max("request_date")).first()
     if reached is None or reached[0] is None:
         # Also after a restore of silver to before its first row: gold holds nothing either.
@@ -91,17 +94,12 @@ def aggregate(
         raise NothingToCount("silver.requests is empty: materialize silver_requests first.")
     first, last = reached
     followed = read_watermark(counts) if _keep_within(counts, first, last) else None
-    named = changed_days(requests, followed, silver_version)
+    named = changed_days(requests, followed, at)
     everything = frozenset(days_between(first, last))
-    changed = everything if named is None else everything & (named | set(request_dates))
-    states = day_states(spark, lakehouse, city)
+    # Also days that silver has lost: those after them looked back on them.
+    changed = everything if named is None else named | set(request_dates)
     ahead = {day + timedelta(days=age) for day in changed for age in range(ACTIVE_DAYS)}
-    # A day that was never pulled whole is unknown, not zero: it gets no row.
-    affected = sorted(states.keys() & ahead & everything)
-    parts = [
-        Scope(first, last, changed, tuple(affected[start : start + _DAYS_AT_ONCE]))
-        for start in range(0, len(affected), _DAYS_AT_ONCE)
-    ]
+    parts = [Scope(first, last, changed, affected) for affected in _parts(ahead & everything)]
     rewritten: list[date] = []
     for scope in parts:
         # The mark says that all is written: of several commits, none of these may.
@@ -125,16 +123,20 @@ def aggregate(
 
 
 def day_states(spark: SparkSession, lakehouse: Lakehouse, city: City) -> dict[date, DayState]:
-    """The state of every request date, by the newest usable pull of it."""
+    """The state of every request date that silver has merged, by the pull that it merged last.
+
+    What bronze alone has of a day says nothing of gold's counts, which come from silver.
+    """
+    merged = Table(spark, lakehouse, DAYS).create().read().select("request_date", "batch_id")
     rows = (
         Table(spark, lakehouse, BATCHES)
         .create()
         .read()
-        .where(USABLE)
-        .groupBy("request_date")
-        .agg(
-            F.max_by("source_reach", "ingested_at").alias("source_reach"),
-            F.max(F.unix_micros("dataset_version")).alias("dataset_version_us"),
+        .join(F.broadcast(merged), ["request_date", "batch_id"])
+        .select(
+            "request_date",
+            "source_reach",
+            F.unix_micros("dataset_version").alias("dataset_version_us"),
         )
         .collect()
     )
@@ -147,6 +149,20 @@ def day_states(spark: SparkSession, lakehouse: Lakehouse, city: City) -> dict[da
         )
         for row in rows
     }
+
+
+def _parts(affected: Collection[date]) -> list[tuple[date, ...]]:
+    """The days in parts that are made one by one: short ones, and none with a gap of months."""
+    parts: list[list[date]] = []
+    for day in sorted(affected):
+        if (
+            not parts
+            or len(parts[-1]) == _DAYS_AT_ONCE
+            or (day - parts[-1][-1]).days > ACTIVE_DAYS + FEATURE_DAYS
+        ):
+            parts.append([])
+        parts[-1].append(day)
+    return [tuple(part) for part in parts]
 
 
 def _keep_within(counts: Table, first: date, last: date) -> bool:

@@ -36,8 +36,12 @@ class LandedDay:
 def newest_days(
     spark: SparkSession, lakehouse: Lakehouse, ingestion_dates: Collection[date]
 ) -> tuple[LandedDay, ...]:
-    """The request dates of each partition's newest batch that are reconciled and not held back."""
-    newest_first = Window.partitionBy("ingestion_date").orderBy(
+    """Of each partition and request date the newest pull that is reconciled and not held back.
+
+    It is the one that `expiry` keeps: where the newest batch has a day that cannot be used, an
+    earlier batch of the partition stands for that day, so that bronze alone gives silver again.
+    """
+    newest_first = Window.partitionBy("ingestion_date", "request_date").orderBy(
         F.col("ingested_at").desc(), F.col("batch_id").desc()
     )
     rows = (
@@ -45,9 +49,9 @@ def newest_days(
         .create()
         .read()
         .where(within(ingestion_dates, "ingestion_date"))
+        .where(USABLE)
         .withColumn("newest", F.first("batch_id").over(newest_first))
         .where(F.col("batch_id") == F.col("newest"))
-        .where(USABLE)
         .select("batch_id", "ingestion_date", "request_date", "rows_expected", "rows_landed")
         .collect()
     )

@@ -12,11 +12,22 @@ from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.classifications import known_since, recorded, same_class
 from nyc311_assets.pipeline.contracts import TableContract
-from nyc311_assets.pipeline.staging import CLASSIFICATION, VERSION, Staged, StagedDay
+from nyc311_assets.pipeline.staging import CLASSIFICATION, VERSION, Staged, StagedDay, of_pulls
 from nyc311_assets.pipeline.tables import Table, within
 
 # 12 to 16 MB of requests.
 _DAYS_IN_A_FILE = 14
+# Commits that change no row.
+_UPKEEP = frozenset(
+    {
+        "OPTIMIZE",
+        "VACUUM START",
+        "VACUUM END",
+        "SET TBLPROPERTIES",
+        "COMPUTE STATS",
+        "ANALYZE TABLE",
+    }
+)
 _COMPARED = (
     *CLASSIFICATION,
     "complaint_type_raw",
@@ -173,33 +184,27 @@ def _any_row(requests: Table, dates: Collection[date]) -> bool:
 
 def _in_newest_pull(newest: Mapping[date, StagedDay]) -> Column:
     """Whether a staged row came in the newest pull of its day."""
-    if not newest:
-        return F.lit(False)
-    batches: dict[str, list[date]] = {}
-    for day in newest.values():
-        batches.setdefault(day.batch_id, []).append(day.request_date)
-    condition = " OR ".join(
-        f"(batch_id = '{batch}' AND {within(days, 'pulled_date')})"
-        for batch, days in sorted(batches.items())
-    )
-    return F.expr(condition)
+    return F.expr(of_pulls(newest.values()))
 
 
 def _written(requests: Table, before: int, operation: str, inserted: str) -> Published:
     """What the write did; a MERGE that changes nothing makes no version."""
-    row = requests.newest_commit()
-    if row["version"] == before:
-        return Published(0, 0, before)
-    if row["version"] > before + 1 or row["operation"] != operation:
+    commits = requests.history().where(F.col("version") > before).collect()
+    # Databricks compacts tables on its own accord, which leaves the rows as they are.
+    wrote = [row for row in commits if row["operation"] not in _UPKEEP]
+    newest = max((row["version"] for row in commits), default=before)
+    if not wrote:
+        return Published(0, 0, newest)
+    if len(wrote) > 1 or wrote[0]["operation"] != operation:
         raise RuntimeError(
             f"{requests.sql_name} was written by another run during this {operation}: see its "
             "history. Let one run at a time write it (Dagster's pools do), then run the step again."
         )
-    metrics = row["operationMetrics"]
+    metrics = wrote[0]["operationMetrics"]
     return Published(
         int(metrics.get(inserted, 0)),
         int(metrics.get("numTargetRowsUpdated", 0)),
-        row["version"],
+        newest,
     )
 
 

@@ -8,7 +8,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from nyc311_assets.pipeline.cities import City
+from nyc311_assets.pipeline.cities import City, load_boundaries
 from nyc311_assets.pipeline.contracts import local_name
 from nyc311_assets.pipeline.contracts.rules import Consequence
 from nyc311_assets.pipeline.contracts.silver import typed_rows
@@ -31,12 +31,18 @@ def ruleset(city: City, masks: str = "") -> int:
         masks: Fingerprint of the masks; empty for none.
     """
     types = city.complaint_types
+    clues = city.borough_clues
     rules = (
         _RULES_VERSION,
         [(field.name, field.soda_type) for field in city.fields],
         sorted(types.renamed.items()),
         sorted((agency, sorted(names.items())) for agency, names in types.renamed_at.items()),
         city.boroughs,
+        sorted(clues.shared_boards),
+        sorted(clues.zip_prefixes.items()),
+        sorted(clues.zip_codes.items()),
+        load_boundaries(city).bands,
+        city.time_zone.key,
         [(rule.name, rule.broken, rule.consequence) for rule in typed_rows(city).rules],
         masks,
     )

@@ -25,7 +25,7 @@ from nyc311_assets.pipeline.contracts import (
 from nyc311_assets.pipeline.landed_days import LandedDay, newest_days
 from nyc311_assets.pipeline.masks import NO_MASKS, Masks
 from nyc311_assets.pipeline.merging import publish
-from nyc311_assets.pipeline.staging import Staged, StagedDay, stage
+from nyc311_assets.pipeline.staging import Staged, StagedDay, of_pulls, stage
 from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
 
@@ -39,7 +39,7 @@ class Refinement:
 
     Attributes:
         partitions: Counts per ingestion date.
-        rows_in_bronze: Per ingestion date, what bronze.batches says its newest batch landed.
+        rows_in_bronze: Per ingestion date, what bronze.batches says that these pulls landed.
         accounts: Where the rows of each request date are, if the run merged its newest pull.
         audit: The published table over the run's request dates.
         request_dates: Request dates of the rows read.
@@ -67,15 +67,15 @@ def refine(
     masks: Masks = NO_MASKS,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Refinement:
-    """Merge the newest whole batch of each partition into silver.
+    """Merge the newest usable pull of each partition's request dates into silver.
 
     The result does not depend on the order or the number of runs: a request's row is replaced
     only by a version that is newer at the source, and it is current as long as the newest merged
     pull of its day brings it.
 
     Raises:
-        NothingToRefine: No partition has a reconciled day in its newest batch. Where such days
-            are all held back nothing is merged, and their checks say why.
+        NothingToRefine: No partition has a reconciled day. Where such days are all held back
+            nothing is merged, and their checks say why.
     """
     newest_landed = newest_days(spark, lakehouse, ingestion_dates)
     if not newest_landed:
@@ -101,8 +101,9 @@ def refine(
         before=before,
         is_known=bool(merged),
     )
-    _record(days, newest, landed)
     found = audit(requests, staged.request_dates)
+    moved = _moved(staged, requests, newest, found)
+    _record(days, newest, landed, moved)
     return Refinement(
         partitions=_by_partition(staged.days),
         rows_in_bronze=_landed_by_partition(newest_landed),
@@ -114,7 +115,7 @@ def refine(
                 rows_in_bronze=landed[day.batch_id, day.request_date].rows_landed,
                 requests_in_silver=found.current.get(day.request_date, 0),
                 rejects=day.rows_rejected,
-                duplicates=day.rows_superseded,
+                duplicates=day.rows_superseded + moved.get(day.request_date, 0),
             )
             for day in newest.values()
         ),
@@ -203,10 +204,36 @@ def _newest_pulls(staged: Staged, merged: Mapping[date, tuple[int, str]]) -> dic
     return newest
 
 
+def _moved(
+    staged: Staged, requests: Table, newest: Mapping[date, StagedDay], found: KeyAudit
+) -> dict[date, int]:
+    """By request date, how many requests of its newest pull stand on another day by now.
+
+    The source has corrected when they were created, and a newer version of them came with the
+    pull of that day. They are looked for only where requests are missing.
+    """
+    short = [
+        day for day in newest.values() if found.current.get(day.request_date, 0) < day.rows_kept
+    ]
+    if not short:
+        return {}
+    pulled = staged.sound.where(of_pulls(short)).select("unique_key", "pulled_date").distinct()
+    rows = (
+        requests.read()
+        .join(pulled, "unique_key")
+        .where("request_date <> pulled_date")
+        .groupBy("pulled_date")
+        .count()
+        .collect()
+    )
+    return {row["pulled_date"]: row["count"] for row in rows}
+
+
 def _record(
     days: Table,
     newest: Mapping[date, StagedDay],
     landed: Mapping[tuple[str, date], LandedDay],
+    moved: Mapping[date, int],
 ) -> None:
     if not newest:
         return
@@ -218,9 +245,9 @@ def _record(
             datetime.fromtimestamp(day.pulled_us / 1_000_000, UTC),
             landed[day.batch_id, day.request_date].rows_expected,
             landed[day.batch_id, day.request_date].rows_landed,
-            day.rows_kept,
+            day.rows_kept - moved.get(day.request_date, 0),
             day.rows_rejected,
-            day.rows_superseded,
+            day.rows_superseded + moved.get(day.request_date, 0),
         )
         for day in newest.values()
     ]
@@ -230,9 +257,15 @@ def _record(
 
 
 def _keep_rejects(staged: Staged, rejects: Table, ingestion_dates: Collection[date]) -> None:
-    """Make the rejects of the run's pulls exactly those that break a rule now."""
-    batches = ", ".join(f"'{batch}'" for batch in sorted({day.batch_id for day in staged.days}))
-    of_these = f"batch_id IN ({batches}) AND {within(ingestion_dates, 'ingestion_date')}"
+    """Make the rejects of the run's partitions and days exactly those that break a rule now.
+
+    Those of an earlier pull that this one supersedes go: else they would stay for ever, and as
+    they were masked, or not, when they came.
+    """
+    of_these = (
+        f"{within(ingestion_dates, 'ingestion_date')} AND "
+        f"{within(staged.request_dates, 'pulled_date')}"
+    )
     any_broken = any(day.rows_rejected for day in staged.days)
     if any_broken or not rejects.read().where(of_these).isEmpty():
         rejects.replace_where(staged.rows.where(F.size("reasons") > 0), of_these)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import uuid4
@@ -16,7 +16,7 @@ from nyc311_assets.pipeline.landed_days import LandedDay, rows_of
 from nyc311_assets.pipeline.masking import mask
 from nyc311_assets.pipeline.masks import Masks
 from nyc311_assets.pipeline.rows import judge, parse
-from nyc311_assets.pipeline.tables import Lakehouse, Table
+from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
 # Newest first. The row id breaks ties between two copies of one request in the same pull.
 VERSION = ("source_updated_at", "ingested_at", "source_row_id")
@@ -72,6 +72,11 @@ class Repeated:
     are_few: bool
     come_often: bool
 
+    @property
+    def searched(self) -> DataFrame:
+        """The keys as a join looks them up: at every worker if they are few."""
+        return F.broadcast(self.keys) if self.are_few else self.keys
+
 
 @dataclass(frozen=True)
 class Staged:
@@ -121,7 +126,7 @@ class Staged:
         return (
             self.sound.withColumns(merged)
             .join(
-                F.broadcast(self.repeated.keys.withColumn("is_repeated", F.lit(True))),
+                self.repeated.searched.withColumn("is_repeated", F.lit(True)),
                 "unique_key",
                 "left",
             )
@@ -182,7 +187,7 @@ class Staged:
 
     def _once(self, repeated: Repeated) -> DataFrame:
         """Sound rows of requests that have no other; next to all, and they need no sorting."""
-        return self.sound.join(F.broadcast(repeated.keys), "unique_key", "left_anti")
+        return self.sound.join(repeated.searched, "unique_key", "left_anti")
 
     def _one_per_pull(self, repeated: Repeated, in_newest_pull: Column) -> DataFrame:
         """Of the other requests the newest sound row in each pull: the older ones never stood.
@@ -193,7 +198,7 @@ class Staged:
         """
         per_pull = Window.partitionBy("unique_key", "batch_id")
         return (
-            self.sound.join(F.broadcast(repeated.keys), "unique_key", "left_semi")
+            self.sound.join(repeated.searched, "unique_key", "left_semi")
             .withColumns(
                 {
                     "rank_in_pull": F.row_number().over(per_pull.orderBy(*_newest_first())),
@@ -206,6 +211,18 @@ class Staged:
 
 def _newest_first() -> list[Column]:
     return [F.desc(name) for name in VERSION]
+
+
+def of_pulls(days: Iterable[StagedDay]) -> str:
+    """A SQL condition on staged rows that holds for what these pulls brought."""
+    pulled: dict[str, list[date]] = {}
+    for day in days:
+        pulled.setdefault(day.batch_id, []).append(day.request_date)
+    each = (
+        f"batch_id = '{batch}' AND {within(dates, 'pulled_date')}"
+        for batch, dates in sorted(pulled.items())
+    )
+    return " OR ".join(f"({condition})" for condition in each) or "false"
 
 
 def stage(

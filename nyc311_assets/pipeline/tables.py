@@ -142,6 +142,11 @@ class Table:
         """The table's newest version."""
         return int(self.newest_commit()["version"])
 
+    def table_id(self) -> str:
+        """Delta's id of the table; one that is dropped and created again has another."""
+        detail = self.spark.sql(f"DESCRIBE DETAIL {self.sql_name}").select("id").collect()
+        return str(detail[0]["id"])
+
     def newest_commit(self) -> Row:
         """The newest row of `history`: version, operation, operationMetrics and more."""
         row = self.history(limit=1).first()

@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import City
-from nyc311_assets.pipeline.contracts import CLASSIFICATIONS, silver_requests
+from nyc311_assets.pipeline.contracts import CLASSIFICATIONS, DAYS, silver_requests
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets.pipeline.versions import (
     History,
@@ -40,8 +40,8 @@ class Return:
         rows_after: Rows of the version that is returned to.
         is_certain: Whether that version can be restored for certain; else files of it may be gone,
             and RESTORE will refuse if they are.
-        pulled_since: First and last ingestion date of the batches pulled after `to_written_at`;
-            None if there are none.
+        pulled_since: First and last ingestion date of the batches pulled after `to_written_at`,
+            and of those that silver merged after it; None if there are none.
     """
 
     from_version: int
@@ -69,6 +69,7 @@ def preview(table: Table, batches: Table, history: History, target: Version) -> 
         rows_after = table.at_version(target.number).count()
     except PySparkException as error:
         raise _explained(error, history) from error
+    days = _days_then(table, history, target)
     return Return(
         from_version=history.newest.number,
         to_version=target.number,
@@ -76,7 +77,10 @@ def preview(table: Table, batches: Table, history: History, target: Version) -> 
         rows_before=table.read().count(),
         rows_after=rows_after,
         is_certain=target.number >= history.oldest.number,
-        pulled_since=_pulled_since(batches, target.written_at),
+        pulled_since=_span(
+            _pulled_since(batches, target.written_at),
+            None if days is None else _merged_since(*days),
+        ),
     )
 
 
@@ -85,6 +89,9 @@ def restore(table: Table, batches: Table, history: History, target: Version) -> 
 
     Delta's RESTORE brings back the rows, the schema and the table's properties; it is itself in
     the change feed, as deletes and inserts. It is not bound by `delta.appendOnly`.
+
+    With silver.requests goes silver.days, which tells of which days it holds a whole pull: gold
+    would take days that were cut down for complete ones.
 
     Args:
         table: The table.
@@ -97,13 +104,48 @@ def restore(table: Table, batches: Table, history: History, target: Version) -> 
     """
     returned = preview(table, batches, history, target)
     if returned.from_version != target.number:
-        try:
-            table.spark.sql(
-                f"RESTORE TABLE {table.sql_name} TO VERSION AS OF {target.number}"
-            ).collect()
-        except PySparkException as error:
-            raise _explained(error, history) from error
+        days = _days_then(table, history, target)
+        # First the days: if this stops half-way, gold knows too few of them, not too many.
+        for each, number in (*((days,) if days else ()), (table, target.number)):
+            try:
+                each.spark.sql(f"RESTORE TABLE {each.sql_name} TO VERSION AS OF {number}").collect()
+            except PySparkException as error:
+                raise _explained(error, history) from error
     return returned
+
+
+def _days_then(table: Table, history: History, target: Version) -> tuple[Table, int] | None:
+    """silver.days and its version when a version of silver.requests was current.
+
+    None for any other table, and for the newest version. A run writes silver.days after
+    silver.requests, so its version is the last one before the next of silver.requests.
+
+    Raises:
+        VersionMissing: The log of silver.days does not reach back so far.
+    """
+    later = [version for version in history.versions if version.number > target.number]
+    days = Table(table.spark, table.lakehouse, DAYS)
+    if table.contract.name != "silver.requests" or not later or not exists(days):
+        return None
+    return days, read_history(days, now=history.read_at).at(later[-1].written_at).number
+
+
+def _merged_since(days: Table, then: int) -> tuple[date, date] | None:
+    """First and last ingestion date of what silver.days names and did not in a version of it."""
+    row: Any = (
+        days.read()
+        .join(days.at_version(then), ["request_date", "batch_id"], "left_anti")
+        .agg(F.min("ingestion_date").alias("first"), F.max("ingestion_date").alias("last"))
+        .first()
+    )
+    return (row["first"], row["last"]) if row["first"] is not None else None
+
+
+def _span(*spans: tuple[date, date] | None) -> tuple[date, date] | None:
+    found = [span for span in spans if span is not None]
+    if not found:
+        return None
+    return min(first for first, _ in found), max(last for _, last in found)
 
 
 def _explained(error: PySparkException, history: History) -> Exception:
@@ -176,7 +218,8 @@ def counts_as_known(
 ) -> DataFrame:
     """Counts of requests as the partitions up to a date would have given them.
 
-    A request counts if one of these partitions brought it. Its borough is today's. Its complaint
+    A request counts if one of these partitions brought it, also one that the source has removed
+    since: when a request went is not kept. Its borough is today's. Its complaint
     type and agency are those of that date: what stands in silver.requests if its present content
     was known by then, else the newest classification that was, under its name of today.
 
@@ -255,5 +298,5 @@ def counts_exactly(
             f"({oldest.written_at.astimezone(city.time_zone).isoformat(' ', 'seconds')}) on. "
             "Count by partitions (not exactly): that needs no old version."
         )
-    counts = requests.at_version(version.number).groupBy(*_SERIES)
+    counts = requests.at_version(version.number).where("is_current").groupBy(*_SERIES)
     return counts.agg(F.count("*").alias("requests")), version

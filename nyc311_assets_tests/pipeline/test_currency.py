@@ -7,11 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.contracts import DAYS
 from nyc311_assets.pipeline.gold import aggregate
 from nyc311_assets.pipeline.silver import Refinement, refine
-from nyc311_assets.pipeline.tables import Lakehouse
+from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets_tests.pipeline.rows import PulledRow, land
 
 pytestmark = pytest.mark.spark
@@ -181,6 +183,20 @@ def test_a_request_whose_creation_moves_to_another_day_stands_once(
     merged: Merged, order: str
 ) -> None:
     assert merged.column(f"moved {order}", 2) == {"1": 1, "2": 1}
+
+
+def test_every_account_adds_up_also_of_a_day_that_a_request_has_left(
+    spark: SparkSession, merged: Merged
+) -> None:
+    left = merged.scenarios["moved in order"].first
+    again = refine(spark, merged.lakehouse, NEW_YORK, ingestion_dates=[left])
+    assert [(each.requests_in_silver, each.duplicates) for each in again.accounts] == [(0, 1)]
+    accounts = [account for each in (*merged.results, again) for account in each.accounts]
+    assert [account for account in accounts if not account.adds_up] == []
+    (day,) = (
+        Table(spark, merged.lakehouse, DAYS).read().where(F.col("request_date") == left).collect()
+    )
+    assert (day["requests"], day["rejects"], day["duplicates"]) == (0, 0, 1)
 
 
 def test_gold_counts_current_requests_and_a_merge_without_news_changes_nothing(

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from nyc311_assets.pipeline.cities import NEW_YORK
-from nyc311_assets.pipeline.days import day_state, plan_pull
+from nyc311_assets.pipeline.days import day_state, days_between, plan_pull
 
 
 def days(first: str, count: int) -> list[date]:
@@ -68,7 +68,18 @@ def test_a_day_is_complete_once_the_source_reaches_past_its_end(
 def test_a_day_is_final_after_settling_by_the_new_york_calendar() -> None:
     reach = datetime(2026, 3, 18, 2, 0)
     # 01:40 UTC is still the evening before in New York.
-    before = day_state(NEW_YORK, date(2026, 3, 10), reach, datetime(2026, 3, 18, 1, 40, tzinfo=UTC))
-    after = day_state(NEW_YORK, date(2026, 3, 10), reach, datetime(2026, 3, 19, 1, 40, tzinfo=UTC))
+    before = day_state(NEW_YORK, date(2026, 3, 10), reach, datetime(2026, 3, 17, 1, 40, tzinfo=UTC))
+    after = day_state(NEW_YORK, date(2026, 3, 10), reach, datetime(2026, 3, 18, 1, 40, tzinfo=UTC))
     assert not before.is_final
     assert after.is_final
+
+
+def test_the_last_partition_that_asks_for_a_day_makes_it_final() -> None:
+    day = date(2026, 3, 10)
+    last = max(
+        partition
+        for partition in days_between(day, day + timedelta(days=30))
+        if day in NEW_YORK.pulled_by(partition)
+    )
+    published = datetime.combine(last, NEW_YORK.publication_time, NEW_YORK.time_zone)
+    assert day_state(NEW_YORK, day, datetime(2026, 3, 17, 2, 0), published).is_final

@@ -10,11 +10,13 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.cities import NEW_YORK
-from nyc311_assets.pipeline.contracts import DAILY_COUNTS, silver_requests
+from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS, silver_requests
 from nyc311_assets.pipeline.features import ACTIVE_DAYS
 from nyc311_assets.pipeline.gold import Aggregation, NothingToCount, aggregate, totals
 from nyc311_assets.pipeline.silver import refine
 from nyc311_assets.pipeline.tables import Lakehouse, Table
+from nyc311_assets.pipeline.time_travel import restore
+from nyc311_assets.pipeline.versions import read_history
 from nyc311_assets_tests.pipeline.rows import PulledRow, land
 
 pytestmark = pytest.mark.spark
@@ -218,6 +220,94 @@ def test_gold_adds_up_to_silver_whatever_comes_in_whatever_order(
     assert all(total.requests == total.silver_requests for total in result.days)
     assert not any(total.differing for total in result.days)
     assert_rebuilt_alike(spark, lakehouse)
+
+
+def test_a_day_that_only_bronze_has_is_unknown_and_complete_by_what_silver_merged(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lakehouse = Lakehouse(str(tmp_path))
+    rows = {index: rows_of({index: 3}, complaint_type="Noise") for index in range(4)}
+    run(spark, lakehouse, "b0", 0, rows[0])
+    for index in (1, 2):
+        land(spark, lakehouse, f"b{index}", day(index), rows[index], reach=night_after(300))
+    run(spark, lakehouse, "b3", 3, rows[3], reach=3)
+    assert gold(spark, lakehouse, "Noise", "requests is_complete lag_1") == {
+        0: (3, True, None),
+        3: (3, False, None),
+    }
+    # Pulled again when it was over, but not merged yet: silver has the unfinished day.
+    late = rows_of({3: 1}, status="late")
+    land(spark, lakehouse, "b3 again", day(3), rows[3] + late, reach=night_after(300))
+    days = [day(index) for index in range(4)]
+    aggregate(spark, lakehouse, NEW_YORK, request_dates=days)
+    assert gold(spark, lakehouse, "Noise", "requests is_complete")[3] == (3, False)
+    refine(spark, lakehouse, NEW_YORK, ingestion_dates=days)
+    aggregate(spark, lakehouse, NEW_YORK, request_dates=days)
+    assert gold(spark, lakehouse, "Noise", "requests is_complete lag_1") == {
+        0: (3, True, None),
+        1: (3, True, 3),
+        2: (3, True, 3),
+        3: (3, True, 3),
+    }
+
+
+def test_gold_forgets_what_a_restore_of_silver_takes_away_with_all_that_looked_back_on_it(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lakehouse = Lakehouse(str(tmp_path))
+    noise = {"complaint_type": "Noise"}
+    run(spark, lakehouse, "b2", 2, rows_of({2: 3}, **noise))
+    run(spark, lakehouse, "b5", 5, rows_of({5: 1}, **noise), reach=5)
+    requests = Table(spark, lakehouse, silver_requests(NEW_YORK))
+    before = requests.version()
+    columns = "requests is_complete lag_1 rolling_mean_7"
+    expected = {2: (3, True, None, None), 5: (1, False, None, 3.0)}
+    assert gold(spark, lakehouse, "Noise", columns) == expected
+
+    run(spark, lakehouse, "b0", 0, rows_of({0: 7}, **noise))
+    run(spark, lakehouse, "b6", 6, rows_of({3: 2, 5: 3, 6: 1}, **noise))
+    full = gold(spark, lakehouse, "Noise", columns)
+    assert (sorted(full), full[5][:2]) == ([0, 2, 3, 5, 6], (3, True))
+    history = read_history(requests, now=datetime.now(UTC))
+    batches = Table(spark, lakehouse, BATCHES)
+    returned = restore(requests, batches, history, history.find(before))
+    # They were pulled long before that version, but merged after it.
+    assert returned.pulled_since == (day(0), day(6))
+    aggregate(spark, lakehouse, NEW_YORK, request_dates=[])
+    assert gold(spark, lakehouse, "Noise", columns) == expected
+    assert_rebuilt_alike(spark, lakehouse)
+
+    # What the steps after a restore say.
+    refine(spark, lakehouse, NEW_YORK, ingestion_dates=[day(index) for index in range(7)])
+    aggregate(spark, lakehouse, NEW_YORK, request_dates=[])
+    assert gold(spark, lakehouse, "Noise", columns) == full
+
+
+def test_gold_counts_anew_when_silver_was_built_again_or_gold_restored_by_time(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lakehouse = Lakehouse(str(tmp_path))
+    noise = {"complaint_type": "Noise"}
+    for index in (0, 1, 2):
+        run(spark, lakehouse, f"b{index}", index, rows_of({index: 3}, **noise))
+    counts = Table(spark, lakehouse, DAILY_COUNTS)
+    spark.sql(f"RESTORE TABLE {counts.sql_name} TO TIMESTAMP AS OF '{last_written(counts)}'")
+    land(spark, lakehouse, "more", day(2), rows_of({2: 5}, **noise), ingested_at=FAR)
+    refine(spark, lakehouse, NEW_YORK, ingestion_dates=[day(2)])
+    aggregate(spark, lakehouse, NEW_YORK, request_dates=[])
+    assert gold(spark, lakehouse, "Noise", "requests") == {0: (3,), 1: (3,), 2: (5,)}
+
+    for name in ("silver.requests", "silver.days"):
+        shutil.rmtree(lakehouse.path(name))
+    land(spark, lakehouse, "fewer", day(1), rows_of({1: 1}, **noise), ingested_at=FAR)
+    refine(spark, lakehouse, NEW_YORK, ingestion_dates=[day(1), day(2)])
+    aggregate(spark, lakehouse, NEW_YORK, request_dates=[])
+    assert gold(spark, lakehouse, "Noise", "requests") == {1: (1,), 2: (5,)}
+
+
+def last_written(table: Table) -> str:
+    newest = table.history(limit=1).selectExpr("string(timestamp)").collect()
+    return str(newest[0][0])
 
 
 def test_a_series_that_gold_has_wrong_is_found_though_the_day_adds_up(

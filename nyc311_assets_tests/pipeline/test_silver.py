@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline import staging
 from nyc311_assets.pipeline.accounts import PartitionCounts
 from nyc311_assets.pipeline.cities import NEW_YORK
-from nyc311_assets.pipeline.contracts import silver_requests
+from nyc311_assets.pipeline.contracts import DAILY_COUNTS, DAYS, RAW_311, REJECTS, silver_requests
+from nyc311_assets.pipeline.contracts.silver import typed_rows
+from nyc311_assets.pipeline.gold import aggregate
+from nyc311_assets.pipeline.rows import judge, parse
 from nyc311_assets.pipeline.silver import NothingToRefine, Refinement, refine
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets_tests.pipeline.rows import PulledRow, land
@@ -212,6 +217,44 @@ def test_a_day_that_did_not_reconcile_stays_out_and_the_others_go_on(
     assert "short" not in keys
 
 
+def test_where_a_later_batch_of_a_partition_cannot_be_used_the_earlier_one_stands(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lakehouse = Lakehouse(str(tmp_path / "lakehouse"))
+    first, second = date(2026, 2, 1), date(2026, 2, 2)
+    columns = ("unique_key", "request_date", "status", "is_current", "first_seen")
+
+    def pull(batch: str, at: datetime, unreconciled: tuple[date, ...], *days: date) -> Refinement:
+        rows = [on(day, f"{day}", status=batch) for day in days]
+        rows += [on(day, f"{batch} {day}", complaint_type="") for day in days]
+        rows = [replace(row, updated_at=at) for row in rows]
+        land(spark, lakehouse, batch, second, rows, ingested_at=at, unreconciled=unreconciled)
+        return refine(spark, lakehouse, NEW_YORK, ingestion_dates=[second])
+
+    def state() -> tuple[list[Row], list[str]]:
+        requests = Table(spark, lakehouse, silver_requests(NEW_YORK)).read()
+        return sorted(requests.select(*columns).collect()), sorted(
+            row["source_row_id"] for row in Table(spark, lakehouse, REJECTS).read().collect()
+        )
+
+    pull("sound", UPDATED, (), first, second)
+    refined = pull("broken", LATER, (first,), first, second)
+    requests, rejected = state()
+    assert requests == [
+        (f"{first}", first, "sound", True, second),
+        (f"{second}", second, "broken", True, second),
+    ]
+    # Those of the pull that a newer one supersedes are gone.
+    assert rejected == [f"row-broken {second}", f"row-sound {first}"]
+    assert refined.partitions[second] == PartitionCounts(4, 2, 0, 2)
+    assert refined.rows_in_bronze == {second: 4}
+
+    shutil.rmtree(lakehouse.path("silver.requests"))
+    shutil.rmtree(lakehouse.path("silver.days"))
+    refine(spark, lakehouse, NEW_YORK, ingestion_dates=[second])
+    assert state() == (requests, rejected)
+
+
 def test_every_day_adds_up_and_every_key_is_there_once(cases: Cases) -> None:
     assert all(account.adds_up for account in cases.merged.accounts)
     assert {account.request_date for account in cases.merged.accounts} == set(cases.partitions)
@@ -284,3 +327,96 @@ def test_the_first_rows_of_many_days_lie_in_files_of_some_days_each(
 def test_silver_without_bronze_says_what_to_do(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(NothingToRefine, match="materialize raw_311 for these partitions first"):
         refine(spark, Lakehouse(str(tmp_path)), NEW_YORK, ingestion_dates=[TYPED])
+
+
+@pytest.mark.parametrize(
+    ("created", "closed", "hours"),
+    [
+        ("2026-03-07T12:00:00.000", "2026-03-08T12:00:00.000", 23.0),
+        ("2026-03-08T01:30:00.000", "2026-03-08T03:30:00.000", 1.0),
+        ("2026-03-08T03:00:00.000", "2026-03-09T03:00:00.000", 24.0),
+        ("2026-03-01T00:00:00.000", "2026-04-01T00:00:00.000", 31 * 24 - 1.0),
+        ("2026-10-31T12:00:00.000", "2026-11-01T12:00:00.000", 25.0),
+        ("2026-11-01T00:30:00.000", "2026-11-01T02:30:00.000", 3.0),
+        ("2026-11-01T01:30:00.000", "2026-11-01T03:00:00.000", 2.5),
+        ("2026-11-01T02:00:00.000", "2026-11-02T02:00:00.000", 24.0),
+        ("2026-03-07T12:00:00.000", "2026-11-01T12:00:00.000", 239 * 24.0),
+    ],
+)
+def test_hours_to_close_are_those_that_passed_also_where_the_clocks_change(
+    spark: SparkSession, created: str, closed: str, hours: float
+) -> None:
+    row = PulledRow("1", created, UPDATED, {"closed_date": closed, "status": "Closed"})
+    payload = spark.createDataFrame([(row.payload,)], "payload STRING")
+    bronze = payload.select(
+        *(F.lit(None).cast(each.type).alias(each.name) for each in RAW_311.columns[:-2]),
+        "payload",
+    )
+    (found,) = parse(bronze, NEW_YORK).select("hours_to_close", "flags").collect()
+    assert tuple(found) == (hours, [])
+
+
+def test_rows_are_judged_by_all_rules_in_one_pass(
+    spark: SparkSession, cases: Cases, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bronze = Table(spark, cases.lakehouse, RAW_311).read()
+    capsys.readouterr()
+    judge(parse(bronze, NEW_YORK), NEW_YORK).explain("formatted")
+    tree, _, _ = capsys.readouterr().out.partition("\n\n")
+    steps = re.findall(r"(\w[\w ]*?) +\(\d+\)", tree)
+    assert len(typed_rows(NEW_YORK).rules) > 10
+    assert [step for step in steps if "Scan" in step] == ["Scan parquet"]
+    assert set(steps) <= {"Scan parquet", "ColumnarToRow", "Filter", "Project"}, tree
+
+
+ODD_NAMES = (
+    "'; DROP TABLE silver.requests; --",
+    '" OR 1=1 /*',
+    "`x` \\ \\' %s {0} ${y} ? :p",
+    "\u0000 nul",
+    "\u0007bell\u001b[31m",
+    "Ã© \u2028 \u202e",
+)
+
+
+def test_sql_and_control_characters_in_what_requests_are_counted_by_stay_text(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lakehouse = Lakehouse(str(tmp_path / "lakehouse"))
+    before, day = date(2026, 2, 1), date(2026, 2, 2)
+    land(spark, lakehouse, "before", before, [on(before, "sound")])
+    refine(spark, lakehouse, NEW_YORK, ingestion_dates=[before])
+    untidy = " O'Brien\n'); --\t"
+    rows = [on(day, name, agency=name, complaint_type=name) for name in (*ODD_NAMES, untidy)]
+    rejected = {"agency": "\t\n", "unique_key": " \r", "complaint_type": "\u00a0"}
+    rows += [on(day, column, **{column: value}) for column, value in rejected.items()]
+    land(spark, lakehouse, "odd", day, rows)
+    refined = refine(spark, lakehouse, NEW_YORK, ingestion_dates=[day])
+    assert refined.partitions[day] == PartitionCounts(10, 7, 0, 3)
+    assert all(account.adds_up for account in refined.accounts)
+    aggregate(spark, lakehouse, NEW_YORK, request_dates=[before, day])
+
+    def read(table: Table, *columns: str) -> list[tuple[object, ...]]:
+        return sorted(tuple(row) for row in table.read().select(*columns).collect())
+
+    names = sorted((*ODD_NAMES, "O'Brien '); --"))
+    columns = ("request_date", "unique_key", "agency", "complaint_type")
+    assert read(Table(spark, lakehouse, silver_requests(NEW_YORK)), *columns) == [
+        (before, "sound", "NYPD", USUAL),
+        *((day, name, name, name) for name in names),
+    ]
+    assert read(Table(spark, lakehouse, REJECTS), "source_row_id", "reasons") == [
+        (f"row-{column}", [f"{column} is missing"]) for column in sorted(rejected)
+    ]
+    assert read(Table(spark, lakehouse, DAYS), "request_date", "requests", "rejects") == [
+        (before, 1, 0),
+        (day, 7, 3),
+    ]
+    columns = ("request_date", "agency", "complaint_type", "requests")
+    counted = Table(spark, lakehouse, DAILY_COUNTS)
+    assert [row for row in read(counted, *columns) if row[-1]] == [
+        (before, "NYPD", USUAL, 1),
+        *((day, name, name, 1) for name in names),
+    ]
+    again = refine(spark, lakehouse, NEW_YORK, ingestion_dates=[before, day])
+    assert (again.inserted, again.updated) == (0, 0)

@@ -215,6 +215,14 @@ def test_exact_counts_are_those_of_the_version_that_was_current_when_the_date_en
 
     noise = "Noise - Residential"
     assert exactly(3) == (second, {(FIRST, noise): 4, (SECOND, noise): 5})
+    # Like gold, without what the source had removed.
+    spark.sql(
+        f"UPDATE {requests.sql_name} SET is_current = false WHERE unique_key = '{FIRST}-0'"
+    ).collect()
+    counts, _ = counts_exactly(
+        spark, lakehouse, NEW_YORK, today, now=datetime.now(UTC) + timedelta(days=1, minutes=1)
+    )
+    assert counted(counts) == {(FIRST, noise): 3, (SECOND, noise): 5}
     with pytest.raises(VersionMissing, match="is still to come"):
         exactly(0)
     with pytest.raises(VersionMissing, match="the table was not there"):

@@ -57,7 +57,7 @@ def check_silver(
 
     Args:
         counts: What became of the partition's rows.
-        rows_in_bronze: What bronze.batches says its newest batch landed.
+        rows_in_bronze: What bronze.batches says that the pulls which were read landed.
         audit: The published table over the run's request dates.
         accounts: The partition's request dates of which this is the newest pull.
         held_back: Its request dates that are kept out of silver.

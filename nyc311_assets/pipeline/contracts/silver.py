@@ -201,7 +201,10 @@ DAYS = TableContract(
         Column("requests", "BIGINT", "Sound rows, each request once", nullable=False),
         Column("rejects", "BIGINT", "Rows that break the contract", nullable=False),
         Column(
-            "duplicates", "BIGINT", "Older or equal copies of a request in the pull", nullable=False
+            "duplicates",
+            "BIGINT",
+            "Older or equal copies of a request in the pull, and requests that stand on another day",
+            nullable=False,
         ),
     ),
     key=("request_date",),
