@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from nyc311_assets.pipeline.catalog import OPERATIONS, layers
 from nyc311_assets.pipeline.cities import NEW_YORK
-from nyc311_assets.pipeline.contracts import DAILY_COUNTS
+from nyc311_assets.pipeline.contracts import DAILY_COUNTS, silver_requests
 from nyc311_assets.pipeline.masks import (
     Masks,
     MasksError,
@@ -13,6 +14,25 @@ from nyc311_assets.pipeline.masks import (
 )
 
 SALT = "a long and secret salt"
+COUNTED_BY = {"complaint_type", "borough", "agency"}
+# Whatever tells of one request: all of silver.requests, and a row as it came.
+ABOUT_A_REQUEST = {
+    *silver_requests(NEW_YORK).column_names,
+    *(each.name for each in NEW_YORK.fields),
+    "payload",
+}
+ABOVE_SILVER = {
+    contract.name: contract
+    for contract in (*(each for layer in layers(NEW_YORK) for each in layer.contracts), *OPERATIONS)
+    if contract.name.startswith(("gold.", "ml.", "ops."))
+}
+ALLOWED = {
+    "gold.daily_counts": {*COUNTED_BY, "request_date"},
+    # What a series counts.
+    "gold.series": COUNTED_BY,
+    # When the alert was recorded.
+    "ops.alerts": {"created_at"},
+}
 
 
 def test_masks_are_read_as_a_person_writes_them() -> None:
@@ -65,3 +85,18 @@ def test_gold_has_no_text_of_the_source_but_what_it_counts_by() -> None:
     text = {each.name for each in NEW_YORK.fields if each.soda_type == "text"}
     assert text & set(DAILY_COUNTS.column_names) == {"complaint_type", "borough", "agency"}
     assert text - set(maskable(NEW_YORK)) == {"unique_key", "complaint_type", "borough", "agency"}
+
+
+def test_no_table_above_silver_has_a_column_of_a_request_but_what_it_counts_by() -> None:
+    assert set(maskable(NEW_YORK)) < ABOUT_A_REQUEST
+    assert {name.partition(".")[0] for name in ABOVE_SILVER} == {"gold", "ml", "ops"}
+    assert ALLOWED.keys() < ABOVE_SILVER.keys()
+    for name, contract in ABOVE_SILVER.items():
+        found = ABOUT_A_REQUEST & set(contract.column_names)
+        assert found == ALLOWED.get(name, set()), name
+
+
+def test_no_table_above_silver_hides_a_column_of_a_request_in_a_nested_one() -> None:
+    for name, contract in ABOVE_SILVER.items():
+        nested = {column.type for column in contract.columns if "STRUCT" in column.type.upper()}
+        assert nested == set(), name
