@@ -137,7 +137,7 @@ def ingest(
         pulled_at=now,
         days=tuple(
             _pulled_day(day, plan, pull, city, landed.get(day.request_date))
-            for day in reconcile(expected, rows).days
+            for day in reconcile(expected, rows)
         ),
     )
     held_back = inspect(batch, _types(landed))

@@ -44,11 +44,6 @@ def canonical_type(city: City, raw: Column, agency: Column) -> Column:
     return F.coalesce(*at_agency, looked_up(types.renamed, line), line)
 
 
-def is_known_type(city: City, canonical: Column) -> Column:
-    """Whether the city's table has a canonical type, today's or a retired one; null for null."""
-    return canonical.isin(*sorted(city.known_types | city.retired_types))
-
-
 def looked_up(table: Mapping[str, str] | Mapping[int, str], key: Column) -> Column:
     """The table's value for a key, by one map literal; null for a key that it does not have."""
     if not table:

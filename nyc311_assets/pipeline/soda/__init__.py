@@ -21,7 +21,7 @@ from nyc311_assets.pipeline.soda.errors import (
 from nyc311_assets.pipeline.soda.options import RequestDay, request_days, soda_options
 from nyc311_assets.pipeline.soda.page import Page
 from nyc311_assets.pipeline.soda.progress import fetched_days
-from nyc311_assets.pipeline.soda.reconcile import DayReconciliation, Reconciliation, reconcile
+from nyc311_assets.pipeline.soda.reconcile import DayReconciliation, reconcile
 from nyc311_assets.pipeline.soda.transport import RetryPolicy, Timeouts
 from nyc311_assets.pipeline.soda.version import DatasetVersion
 
@@ -33,7 +33,6 @@ __all__ = [
     "MalformedAnswerError",
     "NoAnswerError",
     "Page",
-    "Reconciliation",
     "RequestDay",
     "RequestRefusedError",
     "RetryPolicy",

@@ -24,16 +24,6 @@ class DayReconciliation:
     landed_rows: int
 
     @property
-    def missing_rows(self) -> int:
-        """Rows that the source counts and that did not arrive."""
-        return max(0, self.expected_rows - self.landed_rows)
-
-    @property
-    def surplus_rows(self) -> int:
-        """Rows that arrived beyond the source's count."""
-        return max(0, self.landed_rows - self.expected_rows)
-
-    @property
     def is_empty(self) -> bool:
         """Whether nothing arrived. A city has no day without a request: such a day is broken."""
         return self.landed_rows == 0
@@ -44,43 +34,16 @@ class DayReconciliation:
         return not self.is_empty and self.landed_rows == self.expected_rows
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """A pull, day by day, oldest first."""
-
-    days: tuple[DayReconciliation, ...]
-
-    @property
-    def expected_rows(self) -> int:
-        """Rows that the source counts in all."""
-        return sum(day.expected_rows for day in self.days)
-
-    @property
-    def landed_rows(self) -> int:
-        """Rows that arrived in all."""
-        return sum(day.landed_rows for day in self.days)
-
-    @property
-    def empty_days(self) -> tuple[date, ...]:
-        """Request days of which nothing arrived."""
-        return tuple(day.request_date for day in self.days if day.is_empty)
-
-    @property
-    def unreconciled_days(self) -> tuple[date, ...]:
-        """Request days that are empty, or whose rows are not the number the source counts."""
-        return tuple(day.request_date for day in self.days if not day.is_reconciled)
-
-    @property
-    def is_reconciled(self) -> bool:
-        """Whether every day arrived whole."""
-        return not self.unreconciled_days
-
-
-def reconcile(expected: Mapping[date, int], landed: Mapping[date, int]) -> Reconciliation:
+def reconcile(
+    expected: Mapping[date, int], landed: Mapping[date, int]
+) -> tuple[DayReconciliation, ...]:
     """Compare, per request day, the rows that landed with the source's own count.
 
     A day that is missing from one side counts as zero there, so the days of the pull are the
     union of both.
+
+    Returns:
+        The days, oldest first.
 
     Raises:
         EmptyPullError: Nothing landed on any day. Zero rows are never a success.
@@ -97,4 +60,4 @@ def reconcile(expected: Mapping[date, int], landed: Mapping[date, int]) -> Recon
             "The source publishes empty days when its own load fails: run it again later. If it "
             "stays so, check that the datasets hold these days."
         )
-    return Reconciliation(days)
+    return days
