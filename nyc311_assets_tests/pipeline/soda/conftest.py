@@ -25,7 +25,8 @@ def connect(portal: Portal) -> Iterator[Callable[..., SodaClient]]:
     clients: list[SodaClient] = []
 
     def connect(**arguments: Any) -> SodaClient:
-        timeouts = Timeouts(connect_seconds=2, read_seconds=0.3, answer_seconds=5)
+        # A busy machine takes half a second for an answer now and then.
+        timeouts = Timeouts(connect_seconds=5, read_seconds=1.5, answer_seconds=10)
         settings: dict[str, Any] = {"retry": QUICK, "timeouts": timeouts}
         clients.append(SodaClient(portal.url, **settings | arguments))
         return clients[-1]
