@@ -11,7 +11,7 @@ from nyc311_assets.pipeline.contracts import silver_requests as contract
 
 
 def silver_requests(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """The silver asset: merges the newest usable pulls of each partition's days, keeps broken rows apart."""
+    """The silver asset: merges the newest usable pull of each day, keeps broken rows apart."""
     return delta_asset(
         name="silver_requests",
         description=(

@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 
 from nyc311_assets.jobs.session import Job, open_job
 from nyc311_assets.pipeline.contracts import silver_requests
+from nyc311_assets.pipeline.known_counts import counts_as_known, counts_exactly
 from nyc311_assets.pipeline.tables import Table
-from nyc311_assets.pipeline.time_travel import counts_as_known, counts_exactly
 from nyc311_assets.pipeline.versions import VersionMissing, exists
 
 _FILTERS = ("request_date", "complaint_type", "borough")

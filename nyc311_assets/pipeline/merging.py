@@ -17,6 +17,8 @@ from nyc311_assets.pipeline.tables import Table, within
 
 # 12 to 16 MB of requests.
 _DAYS_IN_A_FILE = 14
+# More than one run's own and what upkeep may add meanwhile; the whole log takes longer to read.
+_NEWEST_COMMITS = 20
 # Commits that change no row.
 _UPKEEP = frozenset(
     {
@@ -189,7 +191,7 @@ def _in_newest_pull(newest: Mapping[date, StagedDay]) -> Column:
 
 def _written(requests: Table, before: int, operation: str, inserted: str) -> Published:
     """What the write did; a MERGE that changes nothing makes no version."""
-    commits = requests.history().where(F.col("version") > before).collect()
+    commits = requests.history(limit=_NEWEST_COMMITS).where(F.col("version") > before).collect()
     # Databricks compacts tables on its own accord, which leaves the rows as they are.
     wrote = [row for row in commits if row["operation"] not in _UPKEEP]
     newest = max((row["version"] for row in commits), default=before)

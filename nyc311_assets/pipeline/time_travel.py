@@ -1,18 +1,17 @@
-"""Earlier versions of a table in use: going back to one, and counts as they once were known."""
+"""Going back to an earlier version of a table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nyc311_assets.pipeline.cities import City
-from nyc311_assets.pipeline.contracts import CLASSIFICATIONS, DAYS, silver_requests
-from nyc311_assets.pipeline.tables import Lakehouse, Table
+from nyc311_assets.pipeline.contracts import DAYS
+from nyc311_assets.pipeline.tables import Table
 from nyc311_assets.pipeline.versions import (
     History,
     Version,
@@ -20,12 +19,10 @@ from nyc311_assets.pipeline.versions import (
     exists,
     read_history,
 )
-from nyc311_assets.pipeline.vocabulary import canonical_type
 
 _LOG_IS_GONE = frozenset({"DELTA_CANNOT_RESTORE_TABLE_VERSION", "DELTA_VERSION_NOT_FOUND"})
 _TOO_OLD = "DELTA_UNSUPPORTED_TIME_TRAVEL_BEYOND_DELETED_FILE_RETENTION_DURATION"
 _FILES_ARE_GONE = "Not all files from version"
-_SERIES = ("request_date", "complaint_type", "borough", "agency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +62,8 @@ def preview(table: Table, batches: Table, history: History, target: Version) -> 
     Raises:
         VersionMissing: The version cannot be read any more.
     """
-    try:
-        rows_after = table.at_version(target.number).count()
-    except PySparkException as error:
-        raise _explained(error, history) from error
-    days = _days_then(table, history, target)
-    return Return(
-        from_version=history.newest.number,
-        to_version=target.number,
-        to_written_at=target.written_at,
-        rows_before=table.read().count(),
-        rows_after=rows_after,
-        is_certain=target.number >= history.oldest.number,
-        pulled_since=_span(
-            _pulled_since(batches, target.written_at),
-            None if days is None else _merged_since(*days),
-        ),
-    )
+    returned, _ = _look(table, batches, history, target)
+    return returned
 
 
 def restore(table: Table, batches: Table, history: History, target: Version) -> Return:
@@ -102,9 +84,8 @@ def restore(table: Table, batches: Table, history: History, target: Version) -> 
     Raises:
         VersionMissing: The version's log or files are gone.
     """
-    returned = preview(table, batches, history, target)
+    returned, days = _look(table, batches, history, target)
     if returned.from_version != target.number:
-        days = _days_then(table, history, target)
         # First the days: if this stops half-way, gold knows too few of them, not too many.
         for each, number in (*((days,) if days else ()), (table, target.number)):
             try:
@@ -112,6 +93,30 @@ def restore(table: Table, batches: Table, history: History, target: Version) -> 
             except PySparkException as error:
                 raise _explained(error, history) from error
     return returned
+
+
+def _look(
+    table: Table, batches: Table, history: History, target: Version
+) -> tuple[Return, tuple[Table, int] | None]:
+    """What going back would change, and what of silver.days goes back with it."""
+    try:
+        rows_after = table.at_version(target.number).count()
+    except PySparkException as error:
+        raise _explained(error, history) from error
+    days = _days_then(table, history, target)
+    returned = Return(
+        from_version=history.newest.number,
+        to_version=target.number,
+        to_written_at=target.written_at,
+        rows_before=table.read().count(),
+        rows_after=rows_after,
+        is_certain=target.number >= history.oldest.number,
+        pulled_since=_hull(
+            _pulled_since(batches, target.written_at),
+            None if days is None else _merged_since(*days),
+        ),
+    )
+    return returned, days
 
 
 def _days_then(table: Table, history: History, target: Version) -> tuple[Table, int] | None:
@@ -132,16 +137,25 @@ def _days_then(table: Table, history: History, target: Version) -> tuple[Table, 
 
 def _merged_since(days: Table, then: int) -> tuple[date, date] | None:
     """First and last ingestion date of what silver.days names and did not in a version of it."""
-    row: Any = (
-        days.read()
-        .join(days.at_version(then), ["request_date", "batch_id"], "left_anti")
-        .agg(F.min("ingestion_date").alias("first"), F.max("ingestion_date").alias("last"))
-        .first()
-    )
+    return _span(days.read().join(days.at_version(then), ["request_date", "batch_id"], "left_anti"))
+
+
+def _pulled_since(batches: Table, at: datetime) -> tuple[date, date] | None:
+    """First and last ingestion date of the batches that began after a time."""
+    if not exists(batches):
+        return None
+    at_us = F.lit(round(at.timestamp() * 1_000_000))
+    return _span(batches.read().where(F.unix_micros("ingested_at") > at_us))
+
+
+def _span(pulled: DataFrame) -> tuple[date, date] | None:
+    row: Any = pulled.agg(
+        F.min("ingestion_date").alias("first"), F.max("ingestion_date").alias("last")
+    ).first()
     return (row["first"], row["last"]) if row["first"] is not None else None
 
 
-def _span(*spans: tuple[date, date] | None) -> tuple[date, date] | None:
+def _hull(*spans: tuple[date, date] | None) -> tuple[date, date] | None:
     found = [span for span in spans if span is not None]
     if not found:
         return None
@@ -163,18 +177,6 @@ def _explained(error: PySparkException, history: History) -> Exception:
     if _FILES_ARE_GONE in str(error):
         return VersionMissing(f"VACUUM has removed files of that version. {remains}")
     return error
-
-
-def _pulled_since(batches: Table, at: datetime) -> tuple[date, date] | None:
-    if not exists(batches):
-        return None
-    row: Any = (
-        batches.read()
-        .where(F.unix_micros("ingested_at") > F.lit(round(at.timestamp() * 1_000_000)))
-        .agg(F.min("ingestion_date").alias("first"), F.max("ingestion_date").alias("last"))
-        .first()
-    )
-    return (row["first"], row["last"]) if row["first"] is not None else None
 
 
 def next_steps(table: str, asset: str, returned: Return) -> tuple[str, ...]:
@@ -211,92 +213,3 @@ def next_steps(table: str, asset: str, returned: Return) -> tuple[str, ...]:
         f"To undo this, restore to version {returned.from_version}, while VACUUM leaves its files."
     )
     return tuple(steps)
-
-
-def counts_as_known(
-    spark: SparkSession, lakehouse: Lakehouse, city: City, known_on: date
-) -> DataFrame:
-    """Counts of requests as the partitions up to a date would have given them.
-
-    A request counts if one of these partitions brought it, also one that the source has removed
-    since: when a request went is not kept. Its borough is today's. Its complaint
-    type and agency are those of that date: what stands in silver.requests if its present content
-    was known by then, else the newest classification that was, under its name of today.
-
-    Args:
-        spark: The session.
-        lakehouse: Where the tables are.
-        city: Gives the fields of silver.requests, and the names of complaint types.
-        known_on: The last ingestion date that counts.
-
-    Returns:
-        request_date, complaint_type, borough, agency, requests.
-    """
-    known = (
-        Table(spark, lakehouse, silver_requests(city))
-        .read()
-        .where(F.col("first_seen") <= F.lit(known_on))
-        .select("unique_key", "last_changed", *_SERIES)
-    )
-    classifications = Table(spark, lakehouse, CLASSIFICATIONS)
-    if exists(classifications):
-        by_then = (
-            classifications.read()
-            .where(F.col("since") <= F.lit(known_on))
-            .groupBy("unique_key")
-            # Two of one date: any, but always the same.
-            .agg(F.max(F.struct("since", "complaint_type", "agency")).alias("then"))
-            .select("unique_key", "then.agency", _name_of_today(city).alias("complaint_type"))
-            .alias("by_then")
-        )
-        is_later = F.col("last_changed") > F.lit(known_on)
-        known = (
-            known.alias("now")
-            .join(by_then, "unique_key", "left")
-            .select(
-                "request_date",
-                "borough",
-                *(
-                    F.when(is_later, F.coalesce(f"by_then.{name}", f"now.{name}"))
-                    .otherwise(F.col(f"now.{name}"))
-                    .alias(name)
-                    for name in ("complaint_type", "agency")
-                ),
-            )
-        )
-    return known.groupBy(*_SERIES).agg(F.count("*").alias("requests"))
-
-
-def _name_of_today(city: City) -> Column:
-    """A type may have been recorded before the city's table knew its new name."""
-    return canonical_type(city, F.col("then.complaint_type"), F.col("then.agency"))
-
-
-def counts_exactly(
-    spark: SparkSession, lakehouse: Lakehouse, city: City, known_on: date, *, now: datetime
-) -> tuple[DataFrame, Version]:
-    """Counts in the version of silver.requests that was current when a date ended, local time.
-
-    Unlike `counts_as_known` this is what a reader really got then, late or failed runs and all.
-
-    Returns:
-        request_date, complaint_type, borough, agency, requests; and the version.
-
-    Raises:
-        TableMissing: There is no silver.requests.
-        VersionMissing: The date has not ended, or its version is gone.
-    """
-    requests = Table(spark, lakehouse, silver_requests(city))
-    history = read_history(requests, now=now)
-    end = datetime.combine(known_on + timedelta(days=1), time(), city.time_zone)
-    version = history.at(end, zone=city.time_zone)
-    oldest = history.oldest
-    if version.number < oldest.number:
-        raise VersionMissing(
-            f"At the end of {known_on} silver.requests was at version {version.number}, which "
-            f"Delta does not keep whole any more: it does from version {oldest.number} "
-            f"({oldest.written_at.astimezone(city.time_zone).isoformat(' ', 'seconds')}) on. "
-            "Count by partitions (not exactly): that needs no old version."
-        )
-    counts = requests.at_version(version.number).where("is_current").groupBy(*_SERIES)
-    return counts.agg(F.count("*").alias("requests")), version

@@ -13,10 +13,10 @@ from pyspark.sql import SparkSession
 
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import CLASSIFICATIONS, silver_requests
+from nyc311_assets.pipeline.known_counts import counts_as_known
 from nyc311_assets.pipeline.masks import NO_MASKS, build_masks
 from nyc311_assets.pipeline.silver import refine
 from nyc311_assets.pipeline.tables import Lakehouse, Table
-from nyc311_assets.pipeline.time_travel import counts_as_known
 from nyc311_assets_tests.pipeline.rows import PulledRow, land
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]

@@ -12,12 +12,11 @@ from pyspark.sql import DataFrame, SparkSession
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS, silver_requests
 from nyc311_assets.pipeline.gold import aggregate
+from nyc311_assets.pipeline.known_counts import counts_as_known, counts_exactly
 from nyc311_assets.pipeline.silver import refine
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets.pipeline.time_travel import (
     Return,
-    counts_as_known,
-    counts_exactly,
     next_steps,
     preview,
     restore,
