@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from nyc311_assets.pipeline.checks.forecasts import FORECAST_CHECKS
 from nyc311_assets.pipeline.checks.models import MODEL_CHECKS
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.settings import SECRETS_PREFIX, Settings
+from nyc311_assets_tests.infrastructure.servers import free_port
 
 REPOSITORY = Path(__file__).parent.parent
 DOCUMENTS = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")])
@@ -122,7 +122,7 @@ def test_dagster_dev_shows_the_assets_in_the_home(
         text=True,
         check=True,
     ).stdout.strip()
-    port = _free_port()
+    port = free_port()
     log = tmp_path / "dagster.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -147,12 +147,6 @@ def _stop(process: psutil.Process) -> None:
     for each in alive:
         each.kill()
     psutil.wait_procs(alive, timeout=10)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _assets_of(url: str, process: subprocess.Popen[bytes]) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -23,13 +24,24 @@ AWS = {
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
+# Linux hands out 32768 and above, macOS and Windows 49152 and above.
+BELOW_EPHEMERAL = range(20_000, 32_768)
 
 
 def free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port: int = unused.getsockname()[1]
-        return port
+    """A port for a server that starts later and cannot be told to take any.
+
+    Not one that the kernel hands out: until the server listens, some seconds from now, any
+    connection that another test opens could get it for its own end.
+    """
+    for port in random.sample(BELOW_EPHEMERAL, 100):
+        with socket.socket() as unused:
+            try:
+                unused.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"100 ports of {BELOW_EPHEMERAL} are in use: end what listens there")
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
