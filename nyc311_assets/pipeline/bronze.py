@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.batches import known_sources, read_batch, record_batch
-from nyc311_assets.pipeline.cities import City, Dataset
+from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import BATCHES, RAW_311
 from nyc311_assets.pipeline.days import plan_pull
 from nyc311_assets.pipeline.landing import LandedRows, landed_rows
-from nyc311_assets.pipeline.pulls import Batch, Provenance, PulledDay, published_at
+from nyc311_assets.pipeline.pulls import Batch, Provenance, PulledDay
 from nyc311_assets.pipeline.soda.client import SodaClient
-from nyc311_assets.pipeline.soda.errors import EmptyPullError, is_source_moved
+from nyc311_assets.pipeline.soda.errors import is_source_moved
 from nyc311_assets.pipeline.soda.options import PAGE_SIZE
 from nyc311_assets.pipeline.soda.queries import page_query
 from nyc311_assets.pipeline.soda.reconcile import DayReconciliation, reconcile
 from nyc311_assets.pipeline.soda.source import SodaDataSource, soda_options
-from nyc311_assets.pipeline.soda.version import DatasetVersion
-from nyc311_assets.pipeline.tables import Lakehouse, Table
-
-_LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
-
+from nyc311_assets.pipeline.source_snapshot import (
+    SourceSnapshot,
+    by_dataset,
+    count_rows,
+    take_snapshot,
+)
+from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
 Inspect = Callable[[Batch, Mapping[date, Mapping[str, int]]], Mapping[date, str]]
 """Given a batch and, by request date, its rows per complaint type: the days to hold back, and why."""
-
-
-class SourceMixed(RuntimeError):
-    """Rows of two different sources would land in one lakehouse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +53,6 @@ class Fetch:
     parallel_requests: int
     cache_folder: Path
     progress_folder: Path
-
-
-def source_name(url: str, version: DatasetVersion) -> str:
-    """Name of a source that tells a city's own rows from made-up ones."""
-    host = urlsplit(url).hostname or url
-    return version.provenance if host in _LOCAL_HOSTS else host
 
 
 def hold_back_nothing(batch: Batch, types: Mapping[date, Mapping[str, int]]) -> Mapping[date, str]:
@@ -111,32 +103,34 @@ def ingest(
         inspect(recorded, _types(landed_rows(raw, city, batch_id, partitions)))
         return recorded
 
-    known = known_sources(batches)
-    pull = _prepare(city, client, fetch.url, plan, known)
-    try:
-        _append(raw, city, fetch, pull, plan, batch_id, now)
-    except PySparkException as error:
-        if not is_source_moved(error):
-            raise
-        # The source published while it was read, and nothing was written: once more, all of it.
-        pull = _prepare(city, client, fetch.url, plan, known)
-        _append(raw, city, fetch, pull, plan, batch_id, now)
+    snapshot = _landed_before(raw, batch_id, partitions)
+    if snapshot is None:
+        known = known_sources(batches)
+        snapshot = take_snapshot(city, client, fetch.url, plan, known, now=now)
+        try:
+            _append(raw, city, fetch, snapshot, plan, batch_id)
+        except PySparkException as error:
+            if not is_source_moved(error):
+                raise
+            # The source published while it was read, and nothing was written: once more, all of it.
+            snapshot = take_snapshot(city, client, fetch.url, plan, known, now=now)
+            _append(raw, city, fetch, snapshot, plan, batch_id)
     landed = landed_rows(raw, city, batch_id, partitions)
     rows = {day: found.rows for day, found in landed.items()}
-    expected = pull.expected
+    expected = snapshot.expected
     if any(rows.get(day, 0) > count for day, count in expected.items()):
         # Replicas disagree about young days: the larger of several counts is the true one.
-        again = _count(client, by_dataset(city, plan))
+        again = count_rows(client, by_dataset(city, plan))
         expected = {day: max(count, again[day]) for day, count in expected.items()}
     batch = Batch(
         batch_id=batch_id,
-        source=pull.source,
+        source=snapshot.source,
         is_new=True,
-        dataset_version=max(version.rows_updated_at for version in pull.versions.values()),
-        source_reach=max(filter(None, pull.reach.values()), default=None),
-        pulled_at=now,
+        dataset_version=max(version.rows_updated_at for version in snapshot.versions.values()),
+        source_reach=max(filter(None, snapshot.reach.values()), default=None),
+        pulled_at=snapshot.asked_at,
         days=tuple(
-            _pulled_day(day, plan, pull, city, landed.get(day.request_date))
+            _pulled_day(day, plan, snapshot, city, landed.get(day.request_date))
             for day in reconcile(expected, rows)
         ),
     )
@@ -145,7 +139,7 @@ def ingest(
         batch,
         days=tuple(replace(day, held_back=held_back.get(day.request_date)) for day in batch.days),
     )
-    record_batch(spark, batches, city, batch, pull.versions)
+    record_batch(spark, batches, city, batch, snapshot.versions)
     return batch
 
 
@@ -153,68 +147,32 @@ def _types(landed: Mapping[date, LandedRows]) -> dict[date, Mapping[str, int]]:
     return {day: found.types for day, found in landed.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class _Pull:
-    """What the source says of itself before a pull."""
+def _landed_before(
+    raw: Table, batch_id: str, ingestion_dates: Collection[date]
+) -> SourceSnapshot | None:
+    """What an earlier try that was killed before its record had asked for, if its rows are there.
 
-    source: str
-    versions: Mapping[str, DatasetVersion]
-    reach: Mapping[str, datetime | None]
-    rows_without_day: Mapping[str, int]
-    expected: Mapping[date, int]
-
-    @property
-    def cache_source(self) -> str | None:
-        """A name under which cached answers stay good when an embedded feed changes its port."""
-        names = ", ".join(sorted({version.name for version in self.versions.values()}))
-        return f"{self.source}: {names}" if self.source == "synthetic" else None
-
-
-def _prepare(
-    city: City, client: SodaClient, url: str, plan: Mapping[date, date], known: set[str]
-) -> _Pull:
-    datasets = by_dataset(city, plan)
-    versions = {dataset_id: client.dataset_version(dataset_id) for dataset_id in datasets}
-    source = _one_source(known, url, versions.values())
-    published = {id_: published_at(city, version) for id_, version in versions.items()}
-    reach = {dataset_id: client.reach(dataset_id, until) for dataset_id, until in published.items()}
-    rows_without_day = {
-        dataset.dataset_id: client.rows_without_day(
-            dataset.dataset_id,
-            dataset.first_date,
-            _last_moment(dataset, published[dataset.dataset_id]),
-        )
-        for dataset in city.datasets
-        if dataset.dataset_id in datasets
-    }
-    expected = _count(client, datasets)
-    if not any(expected.values()):
-        newest = max(filter(None, reach.values()), default=None)
-        raise EmptyPullError(
-            f"{source} has no row for {min(plan)} to {max(plan)} (its newest is of {newest}). "
-            "Nothing was written. Choose partitions that the source has published, or wait until "
-            "it publishes them."
-        )
-    return _Pull(source, versions, reach, rows_without_day, expected)
-
-
-def _last_moment(dataset: Dataset, published: datetime) -> datetime:
-    """The last moment at which a row of a dataset can have been created, naive local time."""
-    if dataset.last_date is None:
-        return published
-    # SODA's times are in milliseconds.
-    end = datetime.combine(dataset.last_date + timedelta(days=1), time.min)
-    return min(published, end - timedelta(milliseconds=1))
+    The source may have published since: the rows are of the publication that was read.
+    """
+    partitions = within(ingestion_dates, "ingestion_date")
+    if raw.read().where(partitions).where(F.col("batch_id") == batch_id).isEmpty():
+        return None
+    commits = (
+        raw.history()
+        .where(F.get_json_object("userMetadata", "$.batch_id") == batch_id)
+        .select(F.get_json_object("userMetadata", "$.snapshot").alias("snapshot"))
+        .collect()
+    )
+    return SourceSnapshot.from_json(json.loads(commits[0]["snapshot"])) if commits else None
 
 
 def _append(
     raw: Table,
     city: City,
     fetch: Fetch,
-    pull: _Pull,
+    snapshot: SourceSnapshot,
     plan: Mapping[date, date],
     batch_id: str,
-    now: datetime,
 ) -> None:
     """Read the planned request dates and append their rows, all or none."""
     spark = raw.spark
@@ -224,46 +182,21 @@ def _append(
         url=fetch.url,
         app_token=fetch.app_token,
         request_dates=tuple(plan),
-        versions=pull.versions,
+        versions=snapshot.versions,
         parallel_requests=fetch.parallel_requests,
         cache_path=fetch.cache_folder,
-        cache_source=pull.cache_source,
+        cache_source=snapshot.cache_source,
         progress_path=fetch.progress_folder,
-        rows_per_day=pull.expected,
+        rows_per_day=snapshot.expected,
         page_size=PAGE_SIZE,
     )
     frame = spark.read.format("soda").options(**options).load()
     placed = _placed(frame, plan)
-    batch = placed.withColumn("batch_id", F.lit(batch_id)).withColumn("ingested_at", F.lit(now))
-    raw.append_once(batch, f"raw_311:{batch_id}")
-
-
-def by_dataset(city: City, request_dates: Iterable[date]) -> dict[str, list[date]]:
-    """The request dates that each dataset holds."""
-    datasets: dict[str, list[date]] = {}
-    for request_date in request_dates:
-        datasets.setdefault(city.dataset_for(request_date).dataset_id, []).append(request_date)
-    return datasets
-
-
-def _count(client: SodaClient, datasets: Mapping[str, list[date]]) -> dict[date, int]:
-    counts: dict[date, int] = {}
-    for dataset_id, days in datasets.items():
-        wanted = set(days)
-        per_day = client.rows_per_day(dataset_id, min(days), max(days))
-        counts.update({day: count for day, count in per_day.items() if day in wanted})
-    return counts
-
-
-def _one_source(known: set[str], url: str, versions: Iterable[DatasetVersion]) -> str:
-    sources = {source_name(url, version) for version in versions}
-    if len(sources | known) > 1:
-        raise SourceMixed(
-            f"This lakehouse holds rows of {', '.join(sorted(known)) or 'no source'}; "
-            f"the configured source is {', '.join(sorted(sources))} at {url}. "
-            "Use another NYC311_HOME (or catalog) for each source: mixed rows cannot be told apart."
-        )
-    return sources.pop()
+    batch = placed.withColumns(
+        {"batch_id": F.lit(batch_id), "ingested_at": F.lit(snapshot.asked_at)}
+    )
+    asked = {"batch_id": batch_id, "snapshot": snapshot.to_json()}
+    raw.append_once(batch, f"raw_311:{batch_id}", user_metadata=asked)
 
 
 def _placed(frame: DataFrame, plan: Mapping[date, date]) -> DataFrame:
@@ -281,25 +214,25 @@ def _placed(frame: DataFrame, plan: Mapping[date, date]) -> DataFrame:
 def _pulled_day(
     day: DayReconciliation,
     plan: Mapping[date, date],
-    pull: _Pull,
+    snapshot: SourceSnapshot,
     city: City,
     landed: LandedRows | None,
 ) -> PulledDay:
     request_date = day.request_date
     dataset_id = city.dataset_for(request_date).dataset_id
-    version = pull.versions[dataset_id]
+    version = snapshot.versions[dataset_id]
     query = page_query(dataset_id, request_date, version.columns, PAGE_SIZE)
     return PulledDay(
         request_date=request_date,
         expected_rows=day.expected_rows,
         landed_rows=day.landed_rows,
         ingestion_date=plan[request_date],
-        source_reach=pull.reach[dataset_id],
+        source_reach=snapshot.reach[dataset_id],
         provenance=Provenance(
             dataset_id=dataset_id,
-            query=query.text if pull.expected[request_date] else None,
+            query=query.text if snapshot.expected[request_date] else None,
             page_sha256=landed.page_sha256 if landed else (),
             source_columns=version.types,
         ),
-        rows_without_day=pull.rows_without_day[dataset_id],
+        rows_without_day=snapshot.rows_without_day[dataset_id],
     )

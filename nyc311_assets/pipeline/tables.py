@@ -115,18 +115,19 @@ class Table:
         """The table's current rows."""
         return self.spark.table(self.sql_name)
 
-    def append_once(self, frame: DataFrame, transaction: str) -> None:
+    def append_once(
+        self, frame: DataFrame, transaction: str, user_metadata: Mapping[str, Any] | None = None
+    ) -> None:
         """Append, at most once for one transaction id, however often it is tried."""
-        self._save(frame, "append", {"txnAppId": transaction, "txnVersion": "1"})
+        options = {"txnAppId": transaction, "txnVersion": "1"}
+        self._save(frame, "append", options | _metadata_option(user_metadata))
 
     def replace_where(
         self, frame: DataFrame, predicate: str, user_metadata: Mapping[str, Any] | None = None
     ) -> None:
         """Replace exactly the rows that match a predicate; the frame must match it throughout."""
         options = {"replaceWhere": predicate}
-        if user_metadata is not None:
-            options["userMetadata"] = json.dumps(user_metadata)
-        self._save(frame, "overwrite", options)
+        self._save(frame, "overwrite", options | _metadata_option(user_metadata))
 
     def merge(self, source: DataFrame, condition: str, clauses: str) -> None:
         """MERGE rows, as `source`, into the table, as `target`."""
@@ -222,6 +223,11 @@ class Table:
             writer.saveAsTable(self.sql_name)
         else:
             writer.save(self.lakehouse.path(self.contract.name))
+
+
+def _metadata_option(user_metadata: Mapping[str, Any] | None) -> dict[str, str]:
+    """The option of a writer that keeps a value with the commit, for `history`."""
+    return {} if user_metadata is None else {"userMetadata": json.dumps(user_metadata)}
 
 
 def _data_type(sql_type: str) -> str:

@@ -14,7 +14,6 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.batches import read_batch, rows_without_day_before
-from nyc311_assets.pipeline.bronze import SourceMixed
 from nyc311_assets.pipeline.checks import check_raw
 from nyc311_assets.pipeline.checks.fields import check_fields
 from nyc311_assets.pipeline.cities import NEW_YORK
@@ -22,6 +21,7 @@ from nyc311_assets.pipeline.contracts import BATCHES, Column
 from nyc311_assets.pipeline.days import day_state
 from nyc311_assets.pipeline.pulls import Batch
 from nyc311_assets.pipeline.soda.errors import EmptyPullError
+from nyc311_assets.pipeline.source_snapshot import SourceMixed
 from nyc311_assets.pipeline.tables import ContractBroken, Lakehouse, Table
 from nyc311_assets_tests.pipeline.road import pull, request, serving, write_rows
 from nyc311_assets_tests.pipeline.soda.portal import (
@@ -169,19 +169,32 @@ def test_a_retry_of_a_batch_adds_nothing_and_a_new_batch_is_kept_beside_it(
     assert landed(spark, lakehouse) == {key: 2 * count for key, count in once.items()}
 
 
-def test_a_job_killed_between_rows_and_record_goes_on_without_doubling(
-    spark: SparkSession, lakehouse: Lakehouse, tmp_path: Path, rows: Path
+def test_a_job_killed_between_rows_and_record_records_the_publication_that_it_had_read(
+    spark: SparkSession, lakehouse: Lakehouse, tmp_path: Path
 ) -> None:
-    with serving(rows) as url:
-        pull(spark, lakehouse, tmp_path, url, [DAYS[9]], "b1")
+    published = datetime(2026, 3, 10, 21, 40, tzinfo=NEW_YORK.time_zone)
+    with running_portal() as portal:
+        dataset = portal.datasets["erm2-nwe9"]
+        dataset.published_at = int(published.timestamp())
+        dataset.rows = [
+            *requests_of(DAYS[8], ["10:00:00.000"] * 2),
+            *requests_of(DAYS[9], ["10:00:00.000", "11:00:00.000"], first_key=3),
+        ]
+        first = pull(spark, lakehouse, tmp_path, portal.url, [DAYS[9]], "b1")
         once = landed(spark, lakehouse)
         # As if the job had died after the rows were committed: their record is not there.
         batches = lakehouse.sql_name("bronze.batches")
         spark.sql(f"ALTER TABLE {batches} UNSET TBLPROPERTIES ('delta.appendOnly')")
         spark.sql(f"RESTORE TABLE {batches} TO VERSION AS OF 0")
-        again = pull(spark, lakehouse, tmp_path, url, [DAYS[9]], "b1")
-    assert landed(spark, lakehouse) == once
-    assert all(day.is_reconciled for day in again.days)
+        dataset.rows += requests_of(DAYS[9], ["23:00:00.000"] * 5, first_key=5)
+        dataset.rows += requests_of(DAYS[10], ["10:00:00.000"], first_key=10)
+        dataset.published_at += 86_400
+        again = pull(spark, lakehouse, tmp_path, portal.url, [DAYS[9]], "b1")
+        next_one = pull(spark, lakehouse, tmp_path, portal.url, [DAYS[9]], "b2")
+    assert once == {(DAYS[9], DAYS[8]): 2, (DAYS[9], DAYS[9]): 2}
+    assert again == first
+    assert next_one.source_reach == datetime(2026, 3, 11, 10, 0)
+    assert landed(spark, lakehouse) == {(DAYS[9], DAYS[8]): 4, (DAYS[9], DAYS[9]): 9}
 
 
 def test_an_empty_day_inside_a_pull_is_reported_and_the_others_land(
