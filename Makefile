@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Each has a Spark of its own, with 3 GB.
+# One Spark, with 4 GB, serves them all.
 TEST_PROCESSES ?= 2
 STAMP := $(VENV)/.installed
 # From npm for the tests alone (MPL-2.0), so it is no part of this repository.

@@ -7,7 +7,9 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,19 +17,26 @@ from pyspark.sql import SparkSession
 
 from nyc311_assets.local.lifecycle import ensure_workspace, stop_workspace
 from nyc311_assets.local.spark import SparkServer
+from nyc311_assets_tests.shared_spark import SharedSpark, start_server, stop_server
 
 # LC_: the embedded workspace passes locale variables on to its tasks, and few others.
 _SESSION_VARIABLE = "LC_NYC311_TEST_SESSION"
 _ENDING_SECONDS = 10.0
-# Plans make much garbage that dies young.
-_FOR_MANY_PLANS = "-XX:+UseSerialGC -Xmn1200m"
-# For a few rows, compiling a plan takes longer than running it.
-_FOR_FEW_ROWS = {
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.shuffle.partitions": "1",
-    "spark.sql.adaptive.enabled": "false",
-}
+_SERVER = pytest.StashKey[SparkServer]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process of pytest-xdist where the session's Spark is; the first call starts it."""
+    if _SERVER not in node.config.stash:
+        node.config.stash[_SERVER] = start_server()
+    node.workerinput["spark"] = asdict(SharedSpark.of(node.config.stash[_SERVER]))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the Spark that this process has started for others."""
+    if _SERVER in config.stash:
+        stop_server(config.stash[_SERVER])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,21 +74,19 @@ def _processes_of(session: str) -> dict[psutil.Process, str]:
 
 
 @pytest.fixture(scope="session")
-def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkServer]:
+def spark_server(pytestconfig: pytest.Config) -> Iterator[SharedSpark]:
     """One Spark Connect server with Delta for all tests that ask for it."""
-    server = SparkServer(
-        tmp_path_factory.mktemp("spark"),
-        driver_memory="3g",
-        java_options=_FOR_MANY_PLANS,
-        settings=_FOR_FEW_ROWS,
-    )
-    server.start(timeout_seconds=120)
-    yield server
-    server.stop()
+    given = getattr(pytestconfig, "workerinput", {}).get("spark")
+    if given is not None:
+        yield SharedSpark.from_json(given)
+        return
+    server = start_server()
+    yield SharedSpark.of(server)
+    stop_server(server)
 
 
 @pytest.fixture(scope="session")
-def spark(spark_server: SparkServer) -> Iterator[SparkSession]:
+def spark(spark_server: SharedSpark) -> Iterator[SparkSession]:
     """A Spark Connect session on the shared server."""
     session = SparkSession.builder.remote(spark_server.remote).getOrCreate()
     yield session
@@ -88,7 +95,7 @@ def spark(spark_server: SparkServer) -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="session")
 def workspace_home(
-    tmp_path_factory: pytest.TempPathFactory, spark_server: SparkServer
+    tmp_path_factory: pytest.TempPathFactory, spark_server: SharedSpark
 ) -> Iterator[Path]:
     """A home whose embedded workspace runs as a server, on the shared Spark and without a feed."""
     home = tmp_path_factory.mktemp("workspace") / "home"

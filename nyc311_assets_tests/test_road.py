@@ -18,13 +18,13 @@ from nyc311_assets.cli.reconciliation import day_lines
 from nyc311_assets.definitions import build_definitions
 from nyc311_assets.local.dagster_home import prepare_dagster_home
 from nyc311_assets.local.lifecycle import stop_workspace
-from nyc311_assets.local.spark import SparkServer
 from nyc311_assets.pipeline.checks import GOLD_CHECKS, RAW_CHECKS, SILVER_CHECKS
 from nyc311_assets.pipeline.checks.anomalies import ANOMALY_CHECKS
 from nyc311_assets.pipeline.checks.forecasts import FORECAST_CHECKS
 from nyc311_assets.pipeline.checks.models import MODEL_CHECKS
 from nyc311_assets.settings import Compute, Settings
 from nyc311_assets_tests.pipeline.road import request, serving, write_rows
+from nyc311_assets_tests.shared_spark import SharedSpark
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 
@@ -67,7 +67,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def shared_spark(spark_server: SparkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def shared_spark(spark_server: SharedSpark, monkeypatch: pytest.MonkeyPatch) -> None:
     """The embedded workspace takes this Spark instead of starting its own."""
     monkeypatch.setenv("SPARK_REMOTE", spark_server.remote)
     monkeypatch.delenv("DATABRICKS_HOST", raising=False)

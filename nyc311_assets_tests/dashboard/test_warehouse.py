@@ -40,6 +40,7 @@ from nyc311_assets.pipeline.contracts import EPISODES
 from nyc311_assets.resources.statements import StatementFailed, Value, run_statement
 from nyc311_assets.settings import LakehouseUnknown, Settings
 from nyc311_assets_tests.dashboard.lakehouses import CONFIRMED, NEWEST, RODENT, episode, write
+from nyc311_assets_tests.shared_spark import SharedSpark
 from nyc311_assets_tests.sql_warehouse import SqlWarehouse, Values, sql_warehouse
 
 pytestmark = pytest.mark.spark
@@ -108,16 +109,19 @@ def files(wide_home: Path) -> Lakehouse:
 
 
 @pytest.fixture(scope="module")
-def served(spark: SparkSession, wide_home: Path) -> Iterator[SqlWarehouse]:
+def served(
+    spark: SparkSession, spark_server: SharedSpark, wide_home: Path
+) -> Iterator[SqlWarehouse]:
     """A warehouse over the wide lakehouse, whose tables are in the catalog."""
     logs = sorted((wide_home / "lakehouse").glob("*/*/_delta_log"))
     names = [_name(log.parent) for log in logs if log.parent.parent.name != "ops"]
-    for name in names:
-        _publish(spark, wide_home, name)
-    with sql_warehouse(partial(_execute, spark)) as running:
-        yield running
-    for name in names:
-        spark.sql(f"DROP TABLE {CATALOG}.{name}")
+    with spark_server.catalog_to_oneself():
+        for name in names:
+            _publish(spark, wide_home, name)
+        with sql_warehouse(partial(_execute, spark)) as running:
+            yield running
+        for name in names:
+            spark.sql(f"DROP TABLE {CATALOG}.{name}")
 
 
 def _name(folder: Path) -> str:

@@ -11,6 +11,7 @@ from nyc311_assets.local.archive import archive_path
 from nyc311_assets.local.jars import jars_folder
 from nyc311_assets.local.spark import SparkServer
 from nyc311_assets.local.warm_archive import ensure_archive, use_delta
+from nyc311_assets_tests.shared_spark import SharedSpark
 
 
 def has_mapped(server: SparkServer, archive: Path) -> bool:
@@ -52,7 +53,7 @@ def test_spark_starts_from_its_archive_and_without_one_that_does_not_fit(tmp_pat
 
 @pytest.mark.spark
 def test_the_archive_is_made_from_what_the_jobs_do(
-    spark_server: SparkServer, tmp_path: Path
+    spark_server: SharedSpark, tmp_path: Path
 ) -> None:
     use_delta(spark_server.remote, tmp_path)
     assert len(list((tmp_path / "table" / "_delta_log").glob("*.json"))) == 3

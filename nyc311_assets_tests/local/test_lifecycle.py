@@ -28,9 +28,9 @@ from nyc311_assets.local.lifecycle import (
     workspace_status,
 )
 from nyc311_assets.local.paths import WorkspacePaths
-from nyc311_assets.local.spark import SparkServer
 from nyc311_assets.local.state import ServerState, read_state, write_state
 from nyc311_assets_tests.local.workspaces import STANDIN_FEED, new_cluster, sdk_client
+from nyc311_assets_tests.shared_spark import SharedSpark
 
 SLEEP = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 
@@ -319,7 +319,7 @@ def test_a_server_in_the_foreground_ends_in_good_order_by_a_signal(home: Path) -
 
 @pytest.mark.spark
 def test_a_killed_server_takes_its_run_along_and_the_next_one_runs_again(
-    home: Path, spark_server: SparkServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    home: Path, spark_server: SharedSpark, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SPARK_REMOTE", spark_server.remote)
     first = ensure(home)

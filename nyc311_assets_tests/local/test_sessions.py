@@ -15,8 +15,9 @@ from pyspark.sql import SparkSession
 from nyc311_assets.local import session_pool
 from nyc311_assets.local.session_pool import Session, SessionPool, newest_change
 from nyc311_assets.local.sessions import SessionNotEnded, end_session
-from nyc311_assets.local.spark import USER_ID, SparkServer
+from nyc311_assets.local.spark import USER_ID
 from nyc311_assets.local.spark_remote import session_remote
+from nyc311_assets_tests.shared_spark import SharedSpark
 
 # Writes a sign of life every tenth of a second, from within Spark, then appends to a Delta table.
 BEATING_JOB = """
@@ -62,7 +63,7 @@ def await_beats(beats: Path) -> None:
 
 @pytest.mark.spark
 def test_what_a_killed_client_left_running_ends_with_its_session(
-    spark_server: SparkServer, tmp_path: Path
+    spark_server: SharedSpark, tmp_path: Path
 ) -> None:
     remote = session_remote(spark_server.remote, str(uuid4()), USER_ID)
     beats, table = tmp_path / "beats", tmp_path / "table"
@@ -81,7 +82,7 @@ def test_what_a_killed_client_left_running_ends_with_its_session(
 
 
 @pytest.mark.spark
-def test_a_session_that_has_ended_ends_again(spark_server: SparkServer) -> None:
+def test_a_session_that_has_ended_ends_again(spark_server: SharedSpark) -> None:
     remote = session_remote(spark_server.remote, str(uuid4()), USER_ID)
     end_session(remote, timeout_seconds=20)
     end_session(remote, timeout_seconds=20)
@@ -97,13 +98,13 @@ def test_a_session_that_has_ended_ends_again(spark_server: SparkServer) -> None:
     ],
     ids=["wrong token", "no token", "TLS that the server does not speak"],
 )
-def test_a_refusal_is_told(spark_server: SparkServer, change: Callable[[str], str]) -> None:
+def test_a_refusal_is_told(spark_server: SharedSpark, change: Callable[[str], str]) -> None:
     remote = change(session_remote(spark_server.remote, str(uuid4()), USER_ID))
     with pytest.raises(SessionNotEnded, match="Spark did not end session"):
         end_session(remote, timeout_seconds=3)
 
 
-def pool_of(server: SparkServer, most_tasks: int = 10) -> SessionPool:
+def pool_of(server: SharedSpark, most_tasks: int = 10) -> SessionPool:
     return SessionPool(server.remote, USER_ID, most_tasks=most_tasks, timeout_seconds=20)
 
 
@@ -117,7 +118,7 @@ def connected(session: Session) -> Iterator[SparkSession]:
 
 @pytest.mark.spark
 def test_the_next_task_has_the_same_session_with_the_servers_settings(
-    spark_server: SparkServer,
+    spark_server: SharedSpark,
 ) -> None:
     pool = pool_of(spark_server)
     session = pool.take()
@@ -140,7 +141,7 @@ def test_the_next_task_has_the_same_session_with_the_servers_settings(
 @pytest.mark.spark
 @pytest.mark.parametrize(("most_tasks", "is_sound"), [(10, False), (1, True)])
 def test_a_session_ends_after_a_task_that_failed_and_after_many(
-    spark_server: SparkServer, most_tasks: int, is_sound: bool
+    spark_server: SharedSpark, most_tasks: int, is_sound: bool
 ) -> None:
     pool = pool_of(spark_server, most_tasks)
     session = pool.take()
@@ -157,7 +158,7 @@ def test_a_session_ends_after_a_task_that_failed_and_after_many(
 
 @pytest.mark.spark
 def test_a_task_of_other_code_does_not_get_the_session_of_an_earlier_one(
-    spark_server: SparkServer,
+    spark_server: SharedSpark,
 ) -> None:
     changed_at = 1.0
     pool = SessionPool(
@@ -179,7 +180,7 @@ def test_code_is_as_new_as_its_newest_module() -> None:
 
 
 @pytest.mark.spark
-def test_a_session_that_ended_meanwhile_is_not_given_to_a_task(spark_server: SparkServer) -> None:
+def test_a_session_that_ended_meanwhile_is_not_given_to_a_task(spark_server: SharedSpark) -> None:
     pool = pool_of(spark_server)
     session = pool.take()
     with connected(session) as spark:
@@ -191,7 +192,7 @@ def test_a_session_that_ended_meanwhile_is_not_given_to_a_task(spark_server: Spa
 
 @pytest.mark.spark
 def test_what_a_task_left_running_ends_with_its_session_although_it_succeeded(
-    spark_server: SparkServer, tmp_path: Path
+    spark_server: SharedSpark, tmp_path: Path
 ) -> None:
     pool = pool_of(spark_server)
     session = pool.take()

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from nyc311_assets.local.external_spark import ExternalSpark
 from nyc311_assets.local.spark import SparkNotStarted, SparkServer
 from nyc311_assets.local.spark_settings import spark_settings
+from nyc311_assets_tests.shared_spark import SharedSpark
 
 pytestmark = pytest.mark.spark
 
@@ -42,8 +43,7 @@ def test_the_session_is_in_utc_and_ready_for_python(spark: SparkSession) -> None
     assert sorted(row.id for row in frame.collect()) == [0, 1, 2, 3]
 
 
-def test_only_this_machine_reaches_the_server(spark_server: SparkServer) -> None:
-    assert spark_server.pid is not None
+def test_only_this_machine_reaches_the_server(spark_server: SharedSpark) -> None:
     listening = {
         connection.laddr.ip
         for connection in psutil.Process(spark_server.pid).net_connections("tcp")
@@ -52,7 +52,7 @@ def test_only_this_machine_reaches_the_server(spark_server: SparkServer) -> None
     assert listening <= {"127.0.0.1", "::ffff:127.0.0.1"}
 
 
-def test_a_client_without_the_token_is_refused(spark_server: SparkServer) -> None:
+def test_a_client_without_the_token_is_refused(spark_server: SharedSpark) -> None:
     # In a process of its own: a refused client goes on trying in the background.
     script = f"""
 from pyspark.sql import SparkSession
@@ -73,12 +73,11 @@ SparkSession.builder.remote("sc://localhost:{spark_server.port}").create().range
 
 
 def test_the_token_is_neither_on_a_command_line_nor_left_on_disk(
-    spark_server: SparkServer,
+    spark_server: SharedSpark,
 ) -> None:
-    assert spark_server.pid is not None
     token = spark_server.remote.partition("token=")[2].partition(";")[0]
     assert token not in " ".join(psutil.Process(spark_server.pid).cmdline())
-    home = spark_server.log_path.parent
+    home = spark_server.home
     texts = [path.read_text(errors="replace") for path in home.iterdir() if path.is_file()]
     assert texts
     assert not any(token in text for text in texts)
@@ -136,7 +135,7 @@ time.sleep(600)
         time.sleep(0.05)
 
 
-def test_another_spark_is_used_as_it_is(spark_server: SparkServer) -> None:
+def test_another_spark_is_used_as_it_is(spark_server: SharedSpark) -> None:
     spark = ExternalSpark(spark_server.remote)
     spark.start(5)
     spark.stop()

@@ -14,6 +14,7 @@ from nyc311_assets.local.external_spark import ExternalSpark
 from nyc311_assets.local.spark import SparkServer
 from nyc311_assets_tests.local.test_sessions import BEATING_JOB, await_beats, beats_stop
 from nyc311_assets_tests.local.workspaces import RunningWorkspace, result, running_workspace
+from nyc311_assets_tests.shared_spark import SharedSpark
 
 COUNT = """
 from pyspark.sql import SparkSession
@@ -79,7 +80,7 @@ def test_a_lost_cluster_fails_the_run_and_the_next_run_gets_a_new_one(tmp_path: 
 
 @pytest.mark.spark
 def test_a_spark_that_does_not_end_a_session_is_told_and_left_if_it_is_another_s(
-    tmp_path: Path, spark_server: SparkServer
+    tmp_path: Path, spark_server: SharedSpark
 ) -> None:
     # With another token than it was given, its Spark refuses to end the session.
     remote = spark_server.remote.replace("token=", "token=wrong")
@@ -93,7 +94,7 @@ def test_a_spark_that_does_not_end_a_session_is_told_and_left_if_it_is_another_s
 
 @pytest.mark.spark
 def test_a_spark_of_its_own_that_does_not_end_a_session_is_stopped(
-    tmp_path: Path, spark_server: SparkServer
+    tmp_path: Path, spark_server: SharedSpark
 ) -> None:
     class Owned(ExternalSpark):
         """Takes connections until it is stopped, and refuses to end sessions."""

@@ -19,6 +19,7 @@ from nyc311_assets.pipeline.gold import aggregate
 from nyc311_assets.pipeline.silver import refine
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets_tests.pipeline.rows import PulledRow, land
+from nyc311_assets_tests.shared_spark import SharedSpark
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 
@@ -31,10 +32,11 @@ def row(key: str) -> PulledRow:
 
 
 @pytest.fixture
-def catalog(spark: SparkSession, tmp_path: Path) -> Iterator[Lakehouse]:
-    yield Lakehouse("spark_catalog", is_catalog=True, location=str(tmp_path / "lakehouse"))
-    for schema in SCHEMAS:
-        spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
+def catalog(spark: SparkSession, spark_server: SharedSpark, tmp_path: Path) -> Iterator[Lakehouse]:
+    with spark_server.catalog_to_oneself():
+        yield Lakehouse("spark_catalog", is_catalog=True, location=str(tmp_path / "lakehouse"))
+        for schema in SCHEMAS:
+            spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
 
 
 def test_all_three_layers_work_in_a_catalog_and_their_files_are_where_they_are_read(

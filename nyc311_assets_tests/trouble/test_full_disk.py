@@ -16,12 +16,12 @@ from pyspark.sql import SparkSession
 from nyc311_assets.definitions import build_definitions
 from nyc311_assets.local.dagster_home import prepare_dagster_home
 from nyc311_assets.local.lifecycle import stop_workspace
-from nyc311_assets.local.spark import SparkServer
 from nyc311_assets.pipeline.catalog import layers
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets.settings import Settings
 from nyc311_assets_tests.pipeline.road import request, serving, write_rows
+from nyc311_assets_tests.shared_spark import SharedSpark
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 
@@ -108,7 +108,7 @@ def tables(spark: SparkSession, settings: Settings) -> dict[str, list[str]]:
 
 def test_each_layers_step_names_the_full_disk_and_ends_well_once_there_is_room(
     spark: SparkSession,
-    spark_server: SparkServer,
+    spark_server: SharedSpark,
     source: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

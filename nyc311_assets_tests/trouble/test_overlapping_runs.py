@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from nyc311_assets.local.spark import SparkServer
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import DAILY_COUNTS, DAYS, silver_requests
 from nyc311_assets.pipeline.gold import aggregate
 from nyc311_assets.pipeline.silver import refine
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets_tests.pipeline.rows import PulledRow, land
+from nyc311_assets_tests.shared_spark import SharedSpark
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 
@@ -26,7 +26,7 @@ RANGES = (PARTITIONS[:2], PARTITIONS[1:])
 
 
 @pytest.fixture
-def sessions(spark_server: SparkServer) -> Iterator[tuple[SparkSession, SparkSession]]:
+def sessions(spark_server: SharedSpark) -> Iterator[tuple[SparkSession, SparkSession]]:
     """Two clients of one Spark."""
     both = tuple(SparkSession.builder.remote(spark_server.remote).create() for _ in range(2))
     for session in both:

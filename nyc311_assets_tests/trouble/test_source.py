@@ -17,11 +17,11 @@ from pyspark.sql import SparkSession
 
 from nyc311_assets.definitions import build_definitions
 from nyc311_assets.local.lifecycle import ensure_workspace, stop_workspace
-from nyc311_assets.local.spark import SparkServer
 from nyc311_assets.pipeline.days import days_between
 from nyc311_assets.settings import Settings
 from nyc311_assets_tests.proxy import Answer, Ask, Call, Proxy
 from nyc311_assets_tests.resources.probe import STANDIN_FEED
+from nyc311_assets_tests.shared_spark import SharedSpark
 from nyc311_assets_tests.trouble.waiting import when
 
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 16)
@@ -104,7 +104,7 @@ def checks(result: dg.ExecuteInProcessResult, name: str) -> dict[str | None, boo
 
 @pytest.fixture
 def source(
-    tmp_path: Path, spark_server: SparkServer, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, spark_server: SharedSpark, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Source]:
     rows, ready = tmp_path / "rows.ndjson", tmp_path / "ready.json"
     rows.write_text(

@@ -13,7 +13,6 @@ import pytest
 from databricks.sdk.service.compute import TerminationReasonCode
 
 from nyc311_assets.local.lifecycle import ensure_workspace, stop_workspace, workspace_status
-from nyc311_assets.local.spark import SparkServer
 from nyc311_assets.resources.databricks import HardenedPipesDatabricksClient
 from nyc311_assets_tests.proxy import Answer, Ask, Call, Proxy, refusal
 from nyc311_assets_tests.resources.probe import (
@@ -27,6 +26,7 @@ from nyc311_assets_tests.resources.probe import (
     run_script,
     workspace_client,
 )
+from nyc311_assets_tests.shared_spark import SharedSpark
 from nyc311_assets_tests.trouble.waiting import is_gone, meanwhile, when
 
 
@@ -261,7 +261,7 @@ def test_a_traceback_that_cannot_be_fetched_is_said_and_the_one_from_pipes_is_sh
 
 
 def test_kill_9_of_the_embedded_server_fails_the_step_and_the_next_run_has_a_new_server(
-    tmp_path: Path, spark_server: SparkServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, spark_server: SharedSpark, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPARK_REMOTE", spark_server.remote)
     home, pid_file = tmp_path / "home", tmp_path / "pid"
