@@ -44,6 +44,12 @@ def plan_pull(city: City, ingestion_dates: Iterable[date]) -> Mapping[date, date
     return dict(sorted(plan.items()))
 
 
+def is_past(request_date: date, source_reach: datetime | None) -> bool:
+    """Whether a source that reaches to a moment, naive local time, has all of a day."""
+    end = datetime.combine(request_date + timedelta(days=1), datetime.min.time())
+    return source_reach is not None and source_reach >= end
+
+
 @dataclass(frozen=True, slots=True)
 class DayState:
     """How far a request date has come at the source.
@@ -71,8 +77,7 @@ def day_state(
         source_reach: Newest created_date at the source, naive local time; None if it had no row.
         dataset_version: The dataset's rowsUpdatedAt, aware.
     """
-    end = datetime.combine(request_date + timedelta(days=1), datetime.min.time())
-    is_complete = source_reach is not None and source_reach >= end
+    is_complete = is_past(request_date, source_reach)
     published_on = dataset_version.astimezone(city.time_zone).date()
     settled = (published_on - request_date).days >= city.settling_days
     return DayState(request_date, is_complete, is_complete and settled)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.batches import USABLE
 from nyc311_assets.pipeline.contracts import BATCHES, RAW_311
+from nyc311_assets.pipeline.days import is_past
 from nyc311_assets.pipeline.tables import Lakehouse, Table, within
 
 
@@ -24,6 +25,7 @@ class LandedDay:
         request_date: The date of the query.
         rows_expected: The source's own count.
         rows_landed: Rows in bronze.raw_311.
+        source_reach: Newest created_date at the source then, naive local time.
     """
 
     batch_id: str
@@ -31,6 +33,12 @@ class LandedDay:
     request_date: date
     rows_expected: int
     rows_landed: int
+    source_reach: datetime | None
+
+    @property
+    def is_whole(self) -> bool:
+        """The source had got past the end of the day."""
+        return is_past(self.request_date, self.source_reach)
 
 
 def newest_days(
@@ -41,21 +49,25 @@ def newest_days(
     It is the one that `expiry` keeps: where the newest batch has a day that cannot be used, an
     earlier batch of the partition stands for that day, so that bronze alone gives silver again.
     """
-    newest_first = Window.partitionBy("ingestion_date", "request_date").orderBy(
-        F.col("ingested_at").desc(), F.col("batch_id").desc()
-    )
     rows = (
         Table(spark, lakehouse, BATCHES)
         .create()
         .read()
         .where(within(ingestion_dates, "ingestion_date"))
         .where(USABLE)
-        .withColumn("newest", F.first("batch_id").over(newest_first))
-        .where(F.col("batch_id") == F.col("newest"))
-        .select("batch_id", "ingestion_date", "request_date", "rows_expected", "rows_landed")
+        .select(
+            *("batch_id", "ingestion_date", "request_date"),
+            *("rows_expected", "rows_landed", "source_reach"),
+            # A collected TIMESTAMP is naive in the client's own zone.
+            F.unix_micros("ingested_at").alias("pulled_us"),
+        )
         .collect()
     )
-    return tuple(LandedDay(*row) for row in rows)
+    newest: dict[tuple[date, date], Row] = {}
+    # Some rows a day: Spark takes longer to plan a window over them than to send them all.
+    for row in sorted(rows, key=lambda each: (each["pulled_us"], each["batch_id"])):
+        newest[row["ingestion_date"], row["request_date"]] = row
+    return tuple(LandedDay(*row[:-1]) for row in newest.values())
 
 
 def rows_of(spark: SparkSession, lakehouse: Lakehouse, landed: Collection[LandedDay]) -> DataFrame:

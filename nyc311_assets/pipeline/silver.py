@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import reduce
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.accounts import DayAccount, KeyAudit, PartitionCounts
@@ -24,6 +24,7 @@ from nyc311_assets.pipeline.contracts import (
 )
 from nyc311_assets.pipeline.landed_days import LandedDay, newest_days
 from nyc311_assets.pipeline.masks import NO_MASKS, Masks
+from nyc311_assets.pipeline.merged_days import merged_before, record_days
 from nyc311_assets.pipeline.merging import publish
 from nyc311_assets.pipeline.staging import Staged, StagedDay, of_pulls, stage
 from nyc311_assets.pipeline.tables import Lakehouse, Table, within
@@ -87,7 +88,7 @@ def refine(
     classifications = Table(spark, lakehouse, CLASSIFICATIONS).create()
     staged = stage(spark, lakehouse, city, newest_landed, clock(), masks)
     _keep_rejects(staged, rejects, ingestion_dates)
-    merged = _merged(staged, days)
+    merged = merged_before(days, staged.request_dates)
     newest = _newest_pulls(staged, merged)
     before = requests.version()
     findings = look_up(requests, classifications, staged, is_empty=before == 0)
@@ -103,7 +104,7 @@ def refine(
     )
     found = audit(requests, staged.request_dates)
     moved = _moved(staged, requests, newest, found)
-    _record(days, newest, landed, moved)
+    record_days(days, merged, staged.days, newest, landed, moved)
     return Refinement(
         partitions=_by_partition(staged.days),
         rows_in_bronze=_landed_by_partition(newest_landed),
@@ -183,23 +184,16 @@ def audit(requests: Table, request_dates: Collection[date]) -> KeyAudit:
     )
 
 
-def _merged(staged: Staged, days: Table) -> dict[date, tuple[int, str]]:
-    """Request date -> moment (microseconds) and batch of the newest pull merged before this run."""
-    rows = (
-        days.read()
-        .where(within(staged.request_dates))
-        .select("request_date", F.unix_micros("ingested_at"), "batch_id")
-        .collect()
-    )
-    return {request_date: (pulled_us, batch_id) for request_date, pulled_us, batch_id in rows}
-
-
-def _newest_pulls(staged: Staged, merged: Mapping[date, tuple[int, str]]) -> dict[date, StagedDay]:
+def _newest_pulls(staged: Staged, merged: Mapping[date, Row]) -> dict[date, StagedDay]:
     """Request dates of which this run merges the newest pull that was ever merged, and that pull."""
     newest: dict[date, StagedDay] = {}
     # Ordered by time within each request date: the last one stays.
     for day in staged.days:
-        if (day.pulled_us, day.batch_id) >= merged.get(day.request_date, (0, "")):
+        before = merged.get(day.request_date)
+        if before is None or (day.pulled_us, day.batch_id) >= (
+            before["pulled_us"],
+            before["batch_id"],
+        ):
             newest[day.request_date] = day
     return newest
 
@@ -227,33 +221,6 @@ def _moved(
         .collect()
     )
     return {row["pulled_date"]: row["count"] for row in rows}
-
-
-def _record(
-    days: Table,
-    newest: Mapping[date, StagedDay],
-    landed: Mapping[tuple[str, date], LandedDay],
-    moved: Mapping[date, int],
-) -> None:
-    if not newest:
-        return
-    rows = [
-        (
-            day.request_date,
-            day.ingestion_date,
-            day.batch_id,
-            datetime.fromtimestamp(day.pulled_us / 1_000_000, UTC),
-            landed[day.batch_id, day.request_date].rows_expected,
-            landed[day.batch_id, day.request_date].rows_landed,
-            day.rows_kept - moved.get(day.request_date, 0),
-            day.rows_rejected,
-            day.rows_superseded + moved.get(day.request_date, 0),
-        )
-        for day in newest.values()
-    ]
-    schema = ", ".join(f"{column.name} {column.type}" for column in DAYS.columns)
-    frame = days.spark.createDataFrame(rows, schema).coalesce(1)
-    days.replace_where(frame, within(newest))
 
 
 def _keep_rejects(staged: Staged, rejects: Table, ingestion_dates: Collection[date]) -> None:

@@ -206,6 +206,11 @@ DAYS = TableContract(
             "Older or equal copies of a request in the pull, and requests that stand on another day",
             nullable=False,
         ),
+        Column(
+            "first_whole",
+            "DATE",
+            "First ingestion date of a merged pull that brought the whole day; null: none yet",
+        ),
     ),
     key=("request_date",),
     properties={"delta.enableDeletionVectors": "true"},

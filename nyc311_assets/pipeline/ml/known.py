@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,8 @@ from pyspark.sql import functions as F
 
 from nyc311_assets.pipeline.batches import USABLE
 from nyc311_assets.pipeline.cities import City
-from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS, silver_requests
-from nyc311_assets.pipeline.days import days_between
+from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS, DAYS, silver_requests
+from nyc311_assets.pipeline.days import days_between, is_past
 from nyc311_assets.pipeline.features import looking_back
 from nyc311_assets.pipeline.forecasting.arrays import Floats
 from nyc311_assets.pipeline.forecasting.panel import Panel
@@ -198,23 +198,26 @@ def read_known(
 def first_whole(
     spark: SparkSession, lakehouse: Lakehouse, first: date, last: date
 ) -> dict[date, date]:
-    """Ingestion date of the pull that first brought each request date whole."""
+    """Ingestion date of the pull that first brought each request date whole to silver."""
+    of_these = F.col("request_date").between(F.lit(first), F.lit(last))
     rows = (
         Table(spark, lakehouse, BATCHES)
         .create()
         .read()
         .where(USABLE)
-        .where(F.col("request_date").between(F.lit(first), F.lit(last)))
+        .where(of_these)
         .groupBy("request_date", "ingestion_date")
         .agg(F.max("source_reach").alias("source_reach"))
         .collect()
     )
     found: dict[date, date] = {}
     for row in sorted(rows, key=lambda each: each["ingestion_date"]):
-        end = datetime.combine(row["request_date"] + timedelta(days=1), datetime.min.time())
-        if row["source_reach"] is not None and row["source_reach"] >= end:
+        if is_past(row["request_date"], row["source_reach"]):
             found.setdefault(row["request_date"], row["ingestion_date"])
-    return found
+    # Silver may have passed over that pull. Days merged before it kept this go by bronze.
+    merged = Table(spark, lakehouse, DAYS).create().read().where(of_these)
+    kept = merged.where("first_whole IS NOT NULL").select("request_date", "first_whole").collect()
+    return found | {row["request_date"]: row["first_whole"] for row in kept}
 
 
 def _late(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nyc311_assets.pipeline.cities import NEW_YORK
+from nyc311_assets.pipeline.contracts import DAYS
+from nyc311_assets.pipeline.gold import aggregate
 from nyc311_assets.pipeline.ml.issuing import issue_days, measure
 from nyc311_assets.pipeline.ml.judging import judge_days
 from nyc311_assets.pipeline.ml.known import Known, NothingKnown, read_known
@@ -15,8 +18,10 @@ from nyc311_assets.pipeline.ml.outcomes import WAITING
 from nyc311_assets.pipeline.ml.registry import ModelRegistry, RegistryPlace
 from nyc311_assets.pipeline.ml.studies import Studies
 from nyc311_assets.pipeline.ml.training import Policy
-from nyc311_assets.pipeline.tables import Lakehouse
+from nyc311_assets.pipeline.silver import refine
+from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets_tests.pipeline.ml.lake import counts, day, late_requests, write_gold
+from nyc311_assets_tests.pipeline.rows import PulledRow, land
 
 pytestmark = pytest.mark.spark
 LEAF = ("Noise", "BRONX", "NYPD")
@@ -70,6 +75,44 @@ def test_features_are_those_that_were_known_then(known: Known) -> None:
     rows = known.features(day(32), days=3)
     assert rows["request_date"].max() == day(32)
     assert rows["request_date"].min() == day(30)
+
+
+def test_a_day_was_known_when_silver_had_merged_it_not_when_bronze_had_it(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lakehouse = Lakehouse(str(tmp_path))
+    of_day, next_day = (
+        [
+            PulledRow(f"{on}-{number}", f"{on}T10:00:00.000", datetime(2026, 1, 12, tzinfo=UTC))
+            for number in range(4)
+        ]
+        for on in (day(5), day(6))
+    )
+    land(spark, lakehouse, "passed over", day(6), of_day[:3])
+    land(spark, lakehouse, "merged", day(7), [*of_day, *next_day])
+
+    def merge_and_count(ingestion_date: date) -> int:
+        refined = refine(spark, lakehouse, NEW_YORK, ingestion_dates=[ingestion_date])
+        aggregate(spark, lakehouse, NEW_YORK, request_dates=refined.request_dates)
+        return counted_on_the_day()
+
+    def counted_on_the_day() -> int:
+        known = read_known(spark, lakehouse, NEW_YORK, [day(5), day(6)])
+        return int(known.features(day(5), days=1)["requests"].sum())
+
+    assert merge_and_count(day(7)) == 4
+    assert merge_and_count(day(6)) == 3
+    days = Table(spark, lakehouse, DAYS)
+    assert [
+        (row["batch_id"], row["first_whole"])
+        for row in days.read().orderBy("request_date").collect()
+    ] == [
+        ("merged", day(6)),
+        ("merged", day(7)),
+    ]
+    # As in a table of before this was kept.
+    spark.sql(f"UPDATE {days.sql_name} SET first_whole = NULL")
+    assert counted_on_the_day() == 3
 
 
 def test_a_lag_never_holds_the_day_itself(known: Known) -> None:
