@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from nyc311_assets.pipeline.cities import NEW_YORK
 from nyc311_assets.pipeline.contracts import BATCHES, DAILY_COUNTS, silver_requests
 from nyc311_assets.pipeline.features import ACTIVE_DAYS
-from nyc311_assets.pipeline.gold import Aggregation, NothingToCount, aggregate, totals
+from nyc311_assets.pipeline.gold import Aggregation, NothingToCount, _parts, aggregate, totals
 from nyc311_assets.pipeline.silver import refine
 from nyc311_assets.pipeline.tables import Lakehouse, Table
 from nyc311_assets.pipeline.time_travel import restore
@@ -342,3 +342,10 @@ def assert_rebuilt_alike(spark: SparkSession, lakehouse: Lakehouse) -> None:
     shutil.rmtree(lakehouse.path(DAILY_COUNTS.name))
     aggregate(spark, lakehouse, NEW_YORK, request_dates=[])
     assert sorted(map(repr, counts.read().collect())) == followed
+
+
+def test_days_are_made_in_parts_that_are_short_and_bridge_no_gap_of_months() -> None:
+    long_ago = [day(index) for index in range(3)]
+    now = [day(index) for index in range(1000, 1900)]
+    parts = _parts({*now, *long_ago})
+    assert parts == [tuple(long_ago), *(tuple(now[at : at + 400]) for at in (0, 400, 800))]
