@@ -73,7 +73,7 @@ def step_results(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Turn what a job reported into the step's result.
 
-    With one partition the checks are its checks. In a range run each partition gets its own
+    In a run of one partition the checks are its checks. In a range run each partition gets its own
     metadata and check evaluations, and the step's own result sums them up: one bad partition is
     a warning that does not stop the others; a failure that would make other partitions wrong, or
     that befell them all, blocks.
@@ -90,7 +90,8 @@ def step_results(
                 context.add_asset_metadata(message["metadata"], partition_key=message["partition"])
         elif message["kind"] == "check":
             checks[message["name"]][message["partition"]] = message
-    if len(keys) > 1:
+    # Also a range of one day, as a backfill of it is, has no partition key of its own.
+    if not context.has_partition_key:
         for verdicts in checks.values():
             for message in verdicts.values():
                 context.log_event(_evaluation(context.asset_key, message))

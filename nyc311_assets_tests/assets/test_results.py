@@ -80,7 +80,11 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def run(
-    instance: dg.DagsterInstance, runner: ReportingRunner, keys: list[str]
+    instance: dg.DagsterInstance,
+    runner: ReportingRunner,
+    keys: list[str],
+    *,
+    as_range: bool = False,
 ) -> dg.ExecuteInProcessResult:
     definitions = dg.Definitions(
         assets=[raw_311(PARTITIONS), silver_requests(PARTITIONS), gold_daily_counts(PARTITIONS)],
@@ -90,11 +94,12 @@ def run(
         "dagster/asset_partition_range_start": keys[0],
         "dagster/asset_partition_range_end": keys[-1],
     }
+    is_range = as_range or len(keys) > 1
     return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance,
         raise_on_error=False,
-        partition_key=keys[0] if len(keys) == 1 else None,
-        tags=None if len(keys) == 1 else tags,
+        partition_key=None if is_range else keys[0],
+        tags=tags if is_range else None,
     )
 
 
@@ -132,6 +137,21 @@ def test_a_range_reports_metadata_and_checks_for_each_partition(
     found = evaluations(result, RECONCILED.name)
     assert found.keys() == {None, *KEYS}
     assert all(passed for passed, _ in found.values())
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_backfill_of_one_day_has_the_checks_of_that_day(
+    instance: dg.DagsterInstance, passed: bool
+) -> None:
+    failures = {} if passed else {(RECONCILED.name, KEYS[0]): False}
+    result = run(instance, ReportingRunner(failures), KEYS[:1], as_range=True)
+    assert materialized(result) == (set(CHECKS) if passed else {"raw_311"})
+    assert evaluations(result, RECONCILED.name) == {
+        KEYS[0]: (passed, "ERROR"),
+        None: (passed, "ERROR"),
+    }
+    rows = result.get_asset_materialization_events()[0].step_materialization_data.materialization
+    assert (rows.partition, rows.metadata["rows_expected"].value) == (KEYS[0], 1)
 
 
 def test_one_bad_day_of_a_range_is_marked_and_the_others_go_on(
