@@ -78,7 +78,7 @@ def spark_server(pytestconfig: pytest.Config) -> Iterator[SharedSpark]:
     """One Spark Connect server with Delta for all tests that ask for it."""
     given = getattr(pytestconfig, "workerinput", {}).get("spark")
     if given is not None:
-        yield SharedSpark.from_json(given)
+        yield SharedSpark(**given)
         return
     server = start_server()
     yield SharedSpark.of(server)

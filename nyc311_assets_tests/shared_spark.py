@@ -9,11 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-
-import psutil
+from typing import Self
 
 from nyc311_assets.local.spark import SparkServer
+from nyc311_assets_tests.trouble.waiting import is_gone
 
 # Plans make much garbage that dies young.
 _FOR_MANY_PLANS = "-XX:+UseSerialGC -Xmn1200m"
@@ -34,33 +33,28 @@ class SharedSpark:
         remote: Address for `SparkSession.builder.remote`.
         port: Port it listens on.
         pid: Process id of the Java process.
-        log: What Spark logs, in the server's home.
+        folder: The server's home.
     """
 
     remote: str
     port: int
     pid: int
-    log: str
+    folder: str
 
     @classmethod
     def of(cls, server: SparkServer) -> Self:
         """A running server."""
         assert server.pid is not None
-        return cls(server.remote, server.port, server.pid, str(server.log_path))
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """What `dataclasses.asdict` made of one."""
-        return cls(**value)
+        return cls(server.remote, server.port, server.pid, str(server.log_path.parent))
 
     @property
     def home(self) -> Path:
-        """The server's folder."""
-        return Path(self.log).parent
+        """The server's home."""
+        return Path(self.folder)
 
     def alive(self) -> bool:
         """Tell whether the Java process runs."""
-        return psutil.pid_exists(self.pid)
+        return not is_gone(self.pid)
 
     @contextlib.contextmanager
     def catalog_to_oneself(self) -> Iterator[None]:

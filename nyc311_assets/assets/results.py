@@ -80,18 +80,18 @@ def step_results(
     """
     reported = invocation.get_materialize_result(implicit_materialization=False)
     metadata: dict[str, Any] = {**(reported.metadata or {}), "compute": compute}
-    keys = sorted(context.partition_keys)
+    # A range may be of one day, as a backfill of it is: it has no partition key either.
+    is_range = not context.has_partition_key
     checks: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for message in invocation.get_custom_messages():
         if message["kind"] == "partition":
-            if len(keys) == 1:
-                metadata |= message["metadata"]
-            else:
+            if is_range:
                 context.add_asset_metadata(message["metadata"], partition_key=message["partition"])
+            else:
+                metadata |= message["metadata"]
         elif message["kind"] == "check":
             checks[message["name"]][message["partition"]] = message
-    # Also a range of one day, as a backfill of it is, has no partition key of its own.
-    if not context.has_partition_key:
+    if is_range:
         for verdicts in checks.values():
             for message in verdicts.values():
                 context.log_event(_evaluation(context.asset_key, message))

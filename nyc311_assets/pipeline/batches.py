@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
@@ -12,7 +12,7 @@ from nyc311_assets.pipeline.cities import City
 from nyc311_assets.pipeline.contracts import BATCHES
 from nyc311_assets.pipeline.pulls import Batch, Provenance, Pull, PulledDay
 from nyc311_assets.pipeline.soda.version import DatasetVersion
-from nyc311_assets.pipeline.tables import Table
+from nyc311_assets.pipeline.tables import Table, instant
 
 # A condition on bronze.batches: the rows of the pull and day may go on to silver.
 USABLE = "is_reconciled AND held_back IS NULL"
@@ -92,9 +92,9 @@ def read_batch(batches: Table, batch_id: str) -> Batch | None:
         batch_id=batch_id,
         source=rows[0]["source"],
         is_new=False,
-        dataset_version=datetime.fromtimestamp(newest_us / 1_000_000, UTC),
+        dataset_version=instant(newest_us),
         source_reach=max((day.source_reach for day in days if day.source_reach), default=None),
-        pulled_at=datetime.fromtimestamp(rows[0]["pulled_us"] / 1_000_000, UTC),
+        pulled_at=instant(rows[0]["pulled_us"]),
         days=days,
     )
 
@@ -155,7 +155,7 @@ def newest_pulls(batches: Table, first: date, last: date) -> dict[date, Pull]:
         ingestion_date: Pull(
             batch_id=max(pulled)[1],
             days=tuple(sorted(pulled[max(pulled)], key=lambda day: day.request_date)),
-            first_pulled_at=datetime.fromtimestamp(min(pulled)[0] / 1_000_000, UTC),
+            first_pulled_at=instant(min(pulled)[0]),
         )
         for ingestion_date, pulled in found.items()
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -26,7 +26,7 @@ from nyc311_assets.pipeline.features import (
     Scope,
     daily_counts,
 )
-from nyc311_assets.pipeline.tables import Lakehouse, Table, within
+from nyc311_assets.pipeline.tables import Lakehouse, Table, instant, within
 from nyc311_assets.pipeline.watermark import Watermark, changed_days, read_watermark
 
 # Rows of so many days travel between Spark and this process at one time.
@@ -145,7 +145,7 @@ def day_states(spark: SparkSession, lakehouse: Lakehouse, city: City) -> dict[da
             city,
             row["request_date"],
             row["source_reach"],
-            datetime.fromtimestamp(row["dataset_version_us"] / 1_000_000, UTC),
+            instant(row["dataset_version_us"]),
         )
         for row in rows
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 
 from pyspark.sql import Row
 from pyspark.sql import functions as F
@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from nyc311_assets.pipeline.contracts import DAYS
 from nyc311_assets.pipeline.landed_days import LandedDay
 from nyc311_assets.pipeline.staging import StagedDay
-from nyc311_assets.pipeline.tables import Table, within
+from nyc311_assets.pipeline.tables import Table, instant, within
 
 
 def merged_before(days: Table, request_dates: Collection[date]) -> dict[date, Row]:
@@ -57,7 +57,7 @@ def record_days(
     for day, row in merged.items():
         if day not in newest and first_whole[day] != row["first_whole"]:
             kept = row.asDict() | {
-                "ingested_at": _moment(row["pulled_us"]),
+                "ingested_at": instant(row["pulled_us"]),
                 "first_whole": first_whole[day],
             }
             rows[day] = tuple(kept[column.name] for column in DAYS.columns)
@@ -71,11 +71,7 @@ def _account(day: StagedDay, landed: LandedDay, moved: Mapping[date, int]) -> tu
     """The columns that the newest pull of a request date gives."""
     elsewhere = moved.get(day.request_date, 0)
     return (
-        *(day.request_date, day.ingestion_date, day.batch_id, _moment(day.pulled_us)),
+        *(day.request_date, day.ingestion_date, day.batch_id, instant(day.pulled_us)),
         *(landed.rows_expected, landed.rows_landed),
         *(day.rows_kept - elsewhere, day.rows_rejected, day.rows_superseded + elsewhere),
     )
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -233,6 +233,11 @@ def _metadata_option(user_metadata: Mapping[str, Any] | None) -> dict[str, str]:
 def _data_type(sql_type: str) -> str:
     """A contract's SQL type as DataFrame.dtypes names it."""
     return sql_type.lower().replace(" ", "")
+
+
+def instant(microseconds: int) -> datetime:
+    """The time that F.unix_micros gave: a TIMESTAMP itself is collected in the client's own zone."""
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
 def within(days: Iterable[date], column: str = "request_date") -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
-from nyc311_assets.pipeline.tables import Table
+from nyc311_assets.pipeline.tables import Table, instant
 
 FILE_RETENTION = "delta.deletedFileRetentionDuration"
 DEFAULT_RETENTION = timedelta(days=7)
@@ -207,7 +207,7 @@ def read_history(table: Table, *, now: datetime) -> History:
     versions = tuple(
         version_of(
             row["version"],
-            datetime.fromtimestamp(row["written_us"] / 1_000_000, UTC),
+            instant(row["written_us"]),
             row["operation"],
             row["operationMetrics"] or {},
             row["operationParameters"] or {},

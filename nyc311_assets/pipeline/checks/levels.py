@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from statistics import median, quantiles
 
+from nyc311_assets.pipeline.days import is_past
 from nyc311_assets.pipeline.pulls import PulledDay
 
 TypeCounts = Mapping[str, int]
@@ -134,10 +135,7 @@ def complete_days(pulled: Iterable[PulledDay]) -> tuple[date, ...]:
         sorted(
             day.request_date
             for day in pulled
-            if day.is_reconciled
-            and day.source_reach is not None
-            and day.source_reach
-            >= datetime.combine(day.request_date + timedelta(days=1), datetime.min.time())
+            if day.is_reconciled and is_past(day.request_date, day.source_reach)
         )
     )
 
